@@ -1,0 +1,1 @@
+"""Agents: usable by any Stable-Baselines3 user without the harness."""

@@ -1,0 +1,118 @@
+"""Views of an SB3 actor-critic policy that K-FAC can work on: modules from observations to output parameters.
+
+K-FAC covers exactly the trainable parameters of the module it is given, so an actor and a critic that share
+nothing are two views, and a shared network is one view with two outputs (section 3.1).
+"""
+
+from __future__ import annotations
+
+import torch
+from stable_baselines3.common.distributions import (
+    BernoulliDistribution,
+    CategoricalDistribution,
+    DiagGaussianDistribution,
+    Distribution,
+    MultiCategoricalDistribution,
+)
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.preprocessing import preprocess_obs
+from torch import Tensor, nn
+
+from algos.kfac import Bernoulli, Categorical, DiagGaussian, MultiCategorical, OutputDistribution
+
+Observation = Tensor | dict[str, Tensor]
+
+
+class ActorView(nn.Module):
+    """Preprocessed observations to action parameters: mean ``[B, d]`` or logits ``[B, K]``."""
+
+    def __init__(self, policy: ActorCriticPolicy) -> None:
+        super().__init__()
+        self.features = policy.pi_features_extractor
+        self.latent = policy.mlp_extractor.policy_net
+        self.output = policy.action_net
+        if isinstance(policy.action_dist, DiagGaussianDistribution):
+            self.log_std = policy.log_std
+
+    def forward(self, observations: Observation) -> Tensor:
+        """Action parameters ``[B, ...]``."""
+        parameters: Tensor = self.output(self.latent(self.features(observations)))
+        return parameters
+
+
+class CriticView(nn.Module):
+    """Preprocessed observations to values ``[B, 1]``."""
+
+    def __init__(self, policy: ActorCriticPolicy) -> None:
+        super().__init__()
+        self.features = policy.vf_features_extractor
+        self.latent = policy.mlp_extractor.value_net
+        self.output = policy.value_net
+
+    def forward(self, observations: Observation) -> Tensor:
+        """Values ``[B, 1]``."""
+        values: Tensor = self.output(self.latent(self.features(observations)))
+        return values
+
+
+class JointView(nn.Module):
+    """Preprocessed observations to action parameters and values of a network with a shared trunk."""
+
+    def __init__(self, policy: ActorCriticPolicy) -> None:
+        super().__init__()
+        self.features = policy.features_extractor
+        self.policy_latent = policy.mlp_extractor.policy_net
+        self.value_latent = policy.mlp_extractor.value_net
+        self.policy_output = policy.action_net
+        self.value_output = policy.value_net
+        if isinstance(policy.action_dist, DiagGaussianDistribution):
+            self.log_std = policy.log_std
+
+    def forward(self, observations: Observation) -> tuple[Tensor, Tensor]:
+        """Action parameters ``[B, ...]`` and values ``[B, 1]``."""
+        features = self.features(observations)
+        parameters = self.policy_output(self.policy_latent(features))
+        return parameters, self.value_output(self.value_latent(features))
+
+
+def shares_parameters(policy: ActorCriticPolicy) -> bool:
+    """Whether actor and critic have a trainable parameter in common."""
+    actor = {id(parameter) for parameter in ActorView(policy).parameters()}
+    return any(id(parameter) in actor for parameter in CriticView(policy).parameters())
+
+
+def preprocess(policy: ActorCriticPolicy, observations: Observation) -> Observation:
+    """What the policy's feature extractor takes: images divided by 255, discrete observations one-hot."""
+    return preprocess_obs(observations, policy.observation_space, normalize_images=policy.normalize_images)
+
+
+def action_distribution(policy: ActorCriticPolicy, parameters: Tensor) -> Distribution:
+    """SB3's distribution (log-probability, entropy) for action parameters ``[B, ...]``."""
+    if isinstance(policy.action_dist, DiagGaussianDistribution):
+        return policy.action_dist.proba_distribution(parameters, policy.log_std)
+    return policy.action_dist.proba_distribution(parameters)
+
+
+def output_distribution(policy: ActorCriticPolicy, parameters: Tensor) -> OutputDistribution:
+    """K-FAC's distribution (score, Fisher, KL) for action parameters ``[B, ...]``.
+
+    Raises:
+        ValueError: the policy's action distribution has no Fisher here (gSDE).
+    """
+    sb3 = policy.action_dist
+    if isinstance(sb3, DiagGaussianDistribution):
+        return DiagGaussian(parameters, policy.log_std)
+    if isinstance(sb3, CategoricalDistribution):
+        return Categorical(parameters)
+    if isinstance(sb3, MultiCategoricalDistribution):
+        return MultiCategorical(parameters, [int(n) for n in sb3.action_dims])
+    if isinstance(sb3, BernoulliDistribution):
+        return Bernoulli(parameters)
+    raise ValueError(f"ACKTR has no Fisher matrix for {type(sb3).__name__}; gSDE is not supported")
+
+
+def explained_variance(predictions: Tensor, targets: Tensor) -> Tensor:
+    """``1 - Var(targets - predictions) / Var(targets)``, 0-d; NaN for constant targets."""
+    variance = targets.var()
+    share = 1 - (targets - predictions).var() / variance
+    return torch.where(variance > 0, share, torch.full_like(share, float("nan")))

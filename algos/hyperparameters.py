@@ -1,0 +1,123 @@
+"""What each built-in agent can be told, with type and range: the schema of its hyper-parameters.
+
+One pydantic model per agent. Field names are the constructor's argument names, plus ``n_envs``; a test holds
+them together. Unknown names are errors. The models import no torch, so that a sweep can be checked quickly.
+Constructors use the nested models to validate ``kfac_kwargs`` and ``critic_kwargs``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+
+from algos.schedules import ScheduleField
+
+
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("expected a number, got a boolean")
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1)]
+NonNegative = Annotated[float, BeforeValidator(_no_bool), Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, BeforeValidator(_no_bool), Field(gt=0, allow_inf_nan=False)]
+Fraction = Annotated[float, BeforeValidator(_no_bool), Field(ge=0, le=1)]
+Decay = Annotated[float, BeforeValidator(_no_bool), Field(ge=0, lt=1)]
+
+
+class Schema(BaseModel):
+    """Base of every hyper-parameter model: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OnPolicy(Schema):
+    """What A2C, TRPO and ACKTR share. The batch size is ``n_envs * n_steps``."""
+
+    n_envs: Count = Field(1, description="parallel environments")
+    n_steps: Count = Field(5, description="timesteps per environment and rollout")
+    policy: str = Field("MlpPolicy", description="an alias of the agent's policies")
+    policy_kwargs: dict[str, JsonValue] = Field(default_factory=dict, description="passed to the policy")
+    gamma: Fraction = Field(0.99, description="discount")
+    gae_lambda: Fraction = Field(1.0, description="1 gives the paper's k-step returns (section 2.1)")
+    ent_coef: NonNegative = Field(0.0, description="weight of the entropy bonus")
+    vf_coef: NonNegative = Field(0.5, description="weight of the value loss on a shared network")
+    normalize_advantage: bool = Field(False, description="standardise advantages within a batch")
+
+
+class A2C(OnPolicy):
+    """Advantage actor-critic: SB3's A2C."""
+
+    learning_rate: ScheduleField = Field(7e-4, description="step size of RMSprop or Adam")
+    max_grad_norm: Positive = Field(0.5, description="gradient clipping")
+    use_rms_prop: bool = Field(True, description="RMSprop (the paper's A2C) or Adam")
+    rms_prop_eps: Positive = Field(1e-5, description="RMSprop epsilon")
+
+
+class TRPO(Schema):
+    """Trust-region policy optimisation: sb3-contrib's TRPO."""
+
+    n_envs: Count = Field(1, description="parallel environments")
+    n_steps: Count = Field(2048, description="timesteps per environment and rollout")
+    policy: str = Field("MlpPolicy", description="an alias of the agent's policies")
+    policy_kwargs: dict[str, JsonValue] = Field(default_factory=dict, description="passed to the policy")
+    gamma: Fraction = Field(0.99, description="discount")
+    gae_lambda: Fraction = Field(0.95, description="generalised advantage estimation")
+    learning_rate: ScheduleField = Field(1e-3, description="step size of the value function's Adam")
+    batch_size: Count = Field(128, description="minibatch of the value function")
+    n_critic_updates: Count = Field(10, description="passes over the batch for the value function")
+    cg_max_steps: Count = Field(15, description="conjugate-gradient steps")
+    cg_damping: NonNegative = Field(0.1, description="damping of the Hessian-vector product")
+    line_search_shrinking_factor: Annotated[float, Field(gt=0, lt=1)] = Field(0.8)
+    line_search_max_iter: Count = Field(10)
+    target_kl: Positive = Field(0.01, description="trust-region radius delta")
+    normalize_advantage: bool = Field(True, description="standardise advantages within a batch")
+    sub_sampling_factor: Count = Field(1, description="use every k-th example for the curvature")
+
+
+class KFACOptions(Schema):
+    """Options of the K-FAC optimizer (``kfac_kwargs``); defaults follow section 3 of the paper."""
+
+    momentum: Decay = Field(0.9, description="weight m of the old direction; (1 - m) of the new")
+    momentum_order: Literal["clip_then_average", "average_then_clip"] = Field(
+        "clip_then_average", description="whether each direction is scaled into the region before averaging"
+    )
+    damping: Positive = Field(0.01, description="lambda of Tikhonov damping")
+    damping_mode: Literal["factored", "eigen"] = Field(
+        "factored", description="factored Tikhonov (section 3.1) or lambda on the eigenvalues (released code)"
+    )
+    metric: Literal["kfac", "damped", "exact"] = Field(
+        "kfac", description="quadratic form of the trust region (section 3.2): the paper's, the code's, exact"
+    )
+    stats_decay: Decay = Field(0.99, description="decay of the running factors A and S")
+    stats_every: Count = Field(1, description="updates between statistics")
+    stats_batch: Count | None = Field(None, description="examples used for statistics; null: all")
+    stats_patches: Count | None = Field(None, description="conv patches per example; null: all")
+    inverse_every: Count = Field(1, description="updates between inverses")
+
+
+class CriticOptions(Schema):
+    """Options of a critic that shares nothing with the actor (``critic_kwargs``, section 3.2)."""
+
+    eta_max: ScheduleField = Field(1.0, description="maximum step size of the critic")
+    delta: ScheduleField = Field(0.1, description="trust-region radius of the critic")
+    n_updates: Count = Field(1, description="full-batch critic steps per rollout")
+    step_rule: Literal["trust_region", "gauss_newton"] = Field(
+        "trust_region", description="gauss_newton: step length min(eta_max, g'D / D'FD) before the radius"
+    )
+    kfac_kwargs: KFACOptions = Field(default_factory=lambda: KFACOptions(momentum=0.0))
+
+
+class ACKTR(OnPolicy):
+    """Actor-critic using Kronecker-factored trust region (Wu et al., 2017)."""
+
+    n_steps: Count = Field(20, description="timesteps per environment and rollout")
+    eta_max: ScheduleField = Field(0.25, description="eta_max, the maximum step size (section 3.2)")
+    delta: ScheduleField = Field(0.001, description="delta, the trust-region radius (section 3.2)")
+    kfac_kwargs: KFACOptions = Field(default_factory=KFACOptions)
+    critic_kwargs: CriticOptions = Field(default_factory=CriticOptions)
+    kl_interval: Annotated[int, BeforeValidator(_no_bool), Field(ge=0)] = Field(
+        10, description="updates between measurements of the realised KL; 0: never"
+    )

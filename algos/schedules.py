@@ -1,0 +1,75 @@
+"""Values that change over training, written as plain data.
+
+A schedule is a number (constant), ``"lin_0.25"`` (linear from 0.25 to 0, the spelling of RL Zoo) or
+``{"linear": [start, end]}``. Its normal form, which goes into a run's record, is a float or the mapping.
+Importable without torch; Stable-Baselines3 is only needed to turn a schedule into a callable.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeGuard
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+Schedule = Callable[[float], float]
+ScheduleData = float | dict[str, list[float]]
+
+EXPECTED = "a number >= 0, 'lin_<number>', or {linear: [start, end]}"
+
+
+def normalise(value: Any) -> ScheduleData:
+    """Return the normal form of a schedule.
+
+    Raises:
+        ValueError: not a schedule, or one that is negative or not finite somewhere.
+    """
+    if isinstance(value, str) and value.startswith("lin_"):
+        return {"linear": [_number(value.removeprefix("lin_"), value), 0.0]}
+    if isinstance(value, Mapping):
+        ends = value.get("linear")
+        if set(value) != {"linear"} or not isinstance(ends, (list, tuple)) or len(ends) != 2:
+            raise ValueError(f"expected {EXPECTED}, got {dict(value)!r}")
+        return {"linear": [_number(end, value) for end in ends]}
+    return _number(value, value)
+
+
+def _number(text: Any, value: Any) -> float:
+    if isinstance(text, bool) or not isinstance(text, (int, float, str)):
+        raise ValueError(f"expected {EXPECTED}, got {value!r}")
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(f"expected {EXPECTED}, got {value!r}") from None
+    if not math.isfinite(number) or number < 0:
+        raise ValueError(f"expected {EXPECTED}, got {value!r}")
+    return number
+
+
+def is_schedule(value: Any) -> TypeGuard[dict[str, list[float]]]:
+    """Whether ``value`` is a non-constant schedule in normal form."""
+    return isinstance(value, Mapping) and set(value) == {"linear"}
+
+
+def as_callable(value: ScheduleData | Schedule) -> Schedule:
+    """Return a function of SB3's ``progress_remaining`` (1 at the start, 0 at the end).
+
+    SB3's own picklable schedule classes are used, so that a saved model can be loaded anywhere.
+    """
+    from stable_baselines3.common.utils import ConstantSchedule, LinearSchedule
+
+    if callable(value):
+        return value
+    value = normalise(value)
+    if isinstance(value, dict):
+        start, end = value["linear"]
+        return LinearSchedule(start, end, 1.0)
+    return ConstantSchedule(value)
+
+
+ScheduleField = Annotated[
+    float | dict[str, list[float]],
+    BeforeValidator(normalise),
+    WithJsonSchema({"description": EXPECTED}),
+]

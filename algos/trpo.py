@@ -1,0 +1,16 @@
+"""The paper's TRPO baseline: sb3-contrib's, with the paper's networks by name."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sb3_contrib import TRPO as ContribTRPO
+from stable_baselines3.common.policies import BasePolicy
+
+from algos.networks import PAPER_POLICIES
+
+
+class TRPO(ContribTRPO):
+    """sb3-contrib's TRPO; ``PaperCnnPolicy`` and ``PaperMlpPolicy`` are among its policy aliases."""
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {**ContribTRPO.policy_aliases, **PAPER_POLICIES}

@@ -1,0 +1,1 @@
+"""Throughput and memory of training, beside stock Stable-Baselines3."""

@@ -1,0 +1,45 @@
+"""What the subcommands share: options, tables and JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+RunsDir = Annotated[Path, typer.Option(help="Directory of all sweeps.", metavar="DIR")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program.")]
+RUNS_DIR = Path("runs")
+PLAIN_WIDTH = 200
+
+
+def print_json(content: Any) -> None:
+    """Print ``content`` as indented JSON."""
+    typer.echo(json.dumps(content, indent=2, allow_nan=False))
+
+
+def console() -> Console:
+    """A console on standard output, wide where that is no terminal, so that no cell is cut."""
+    from rich.console import Console
+
+    probe = Console()
+    return probe if probe.is_terminal else Console(width=PLAIN_WIDTH)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
+    """Print a table; the columns named in ``right`` are aligned to the right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console().print(table)

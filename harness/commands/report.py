@@ -1,0 +1,45 @@
+"""``harness report``: tables and learning curves of sweeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands.output import RUNS_DIR, Json, RunsDir, console, print_json
+
+
+def report(
+    sweeps: Annotated[list[str], typer.Argument(help="Names of sweeps.", metavar="SWEEP...")],
+    runs_dir: RunsDir = RUNS_DIR,
+    out: Annotated[
+        Path | None, typer.Option(help="Write tables and figures into this directory.", metavar="DIR")
+    ] = None,
+    as_json: Json = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table in Markdown.")] = False,
+) -> None:
+    """Compare the algos of sweeps: returns, episodes to the reference level, speed, and curves with --out."""
+    from analysis.load import SweepError
+    from analysis.report import report as make_report
+    from harness.spec import SpecError
+
+    if as_json and as_markdown:
+        raise SpecError("--json and --markdown: expected one of them")
+    try:
+        content = make_report(runs_dir, sweeps)
+        paths = content.write(out) if out is not None else []
+    except SweepError as error:
+        raise SpecError(str(error)) from None
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise SpecError(f"--out {out}: cannot be written ({error.strerror}); expected a directory") from None
+    if as_json:
+        print_json(content.to_json())
+    elif as_markdown:
+        typer.echo(content.table.to_markdown(), nl=False)
+    else:
+        console().print(content.table.to_rich())
+    for warning in content.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    for path in paths:
+        typer.echo(f"wrote {path}", err=True)

@@ -1,0 +1,86 @@
+"""``harness run``: one run, from options or from a JSON file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from harness.commands.output import RUNS_DIR, Json, RunsDir, print_json
+from harness.commands.sweep import execute, finish
+
+if TYPE_CHECKING:
+    from harness.spec import RunSpec
+
+
+def run(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="run.json of an earlier run, or a RunSpec in JSON.", metavar="[RUN.json]"),
+    ] = None,
+    algo: Annotated[str | None, typer.Option(help="Agent; `harness algos` lists them.")] = None,
+    env: Annotated[str | None, typer.Option(help="Environment; `harness envs` lists them.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed, 0 or more.")] = None,
+    timesteps: Annotated[str | None, typer.Option(help="Agent decisions, e.g. 1e6.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Preset of the agent.")] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Set a hyper-parameter, e.g. eta_max=0.2.", metavar="NAME=VALUE"),
+    ] = None,
+    name: Annotated[str, typer.Option(help="The sweep that the run belongs to.")] = "adhoc",
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
+    runs_dir: RunsDir = RUNS_DIR,
+    as_json: Json = False,
+) -> None:
+    """Do one run: from --algo, --env, --seed and --timesteps, or again from a RUN.json."""
+    from harness.spec import NAME_PATTERN, SpecError
+    from harness.sweep.lock import lock
+    from harness.sweep.plan import make_plan
+    from harness.sweep.worker import runner_command
+
+    if not NAME_PATTERN.match(name):
+        raise SpecError(
+            f"--name {name}: expected letters, digits, '.', '_' and '-' only, not beginning with a dot"
+        )
+    spec = _spec(file, algo, env, seed, timesteps, preset, assignments or [])
+    plan = make_plan([spec], runs_dir, name)
+    if not plan.to_run:
+        if plan.runs[0].found == "running":
+            raise SpecError(f"{plan.runs[0].record.directory}: another process is at this run")
+        if as_json:
+            print_json({"sweep": name, "summary": plan.summary(), "runs": []})
+        else:
+            typer.echo(f"{plan.summary()} ({plan.runs[0].record.directory})")
+        return
+    directory = plan.runs[0].record.directory
+    if not as_json:
+        typer.echo(str(directory))
+    with lock(directory, f"run {directory}"):
+        outcome = execute(plan.to_run, runner_command(device), 1, as_json)
+    finish(outcome, name, as_json)
+
+
+def _spec(
+    file: Path | None,
+    algo: str | None,
+    env: str | None,
+    seed: int | None,
+    timesteps: str | None,
+    preset: str | None,
+    assignments: list[str],
+) -> RunSpec:
+    from harness.spec import SpecError
+    from harness.sweep.single import read_run, run_from_options
+
+    options = {"--algo": algo, "--env": env, "--seed": seed, "--timesteps": timesteps}
+    if file is not None:
+        given = [option for option, value in {**options, "--preset": preset}.items() if value is not None]
+        given += ["--set"] if assignments else []
+        if given:
+            raise SpecError(f"{file}: holds the whole run; expected no {', '.join(given)} beside it")
+        return read_run(file)
+    if algo is None or env is None or seed is None or timesteps is None:
+        missing = [option for option, value in options.items() if value is None]
+        raise SpecError(f"run: {', '.join(missing)} missing; expected {', '.join(options)}, or a RUN.json")
+    return run_from_options(algo, env, seed, timesteps, preset, assignments)

@@ -1,0 +1,178 @@
+"""Gymnasium environments for SB3, stepped in turn in this process, MuJoCo's among them."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.env_util import is_wrapped
+
+from harness.envs.base import Arrays, EnvironmentFault, HarnessVecEnv, Indices
+from harness.envs.normalize import Normalizer
+from harness.envs.protocol import GymProtocol, MujocoProtocol
+
+
+class GymVecEnv(HarnessVecEnv):
+    """``n_envs`` copies of a gymnasium environment, observations and rewards normalised as the protocol says.
+
+    Normalised observations are float32 within [-clip_obs, clip_obs]; otherwise they keep their space. The
+    statistics learn from every observation returned while :attr:`training` is set, those of resets included,
+    and are those of SB3's VecNormalize. Rewards in ``infos[i]["episode"]`` are never normalised.
+
+    Raises ValueError for an observation space other than Box and Discrete, or one that cannot be normalised.
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        protocol: MujocoProtocol | GymProtocol,
+        n_envs: int,
+        seed: int,
+        *,
+        gamma: float,
+        training: bool = True,
+    ) -> None:
+        self.protocol = protocol
+        self.envs = [gymnasium.make(env_id, disable_env_checker=True) for _ in range(n_envs)]
+        space = self.envs[0].observation_space
+        _check_space(env_id, space, normalize=protocol.normalize_obs)
+        self._raw = np.zeros((n_envs, *(space.shape or ())), dtype=space.dtype)
+        self._normalizer = Normalizer(
+            n_envs,
+            self._raw.shape[1:],
+            clip_obs=protocol.clip_obs if protocol.normalize_obs else None,
+            clip_reward=protocol.clip_reward if protocol.normalize_reward else None,
+            gamma=gamma,
+        )
+        if protocol.normalize_obs:
+            space = spaces.Box(-protocol.clip_obs, protocol.clip_obs, self._raw.shape[1:], np.float32)
+        action_space = self.envs[0].action_space
+        action_space.seed(seed)
+        super().__init__(env_id, n_envs, space, action_space, seed=seed, training=training)
+
+    def close(self) -> None:
+        for env in self.envs:
+            env.close()
+
+    def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
+        return [self.envs[index].get_wrapper_attr(attr_name) for index in self._select(indices)]
+
+    def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
+        for index in self._select(indices):
+            self.envs[index].set_wrapper_attr(attr_name, value)
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: Indices = None, **method_kwargs: Any
+    ) -> list[Any]:
+        return [
+            self.envs[index].get_wrapper_attr(method_name)(*method_args, **method_kwargs)
+            for index in self._select(indices)
+        ]
+
+    def env_is_wrapped(self, wrapper_class: type[Any], indices: Indices = None) -> list[bool]:
+        """Whether each environment has the wrapper; True for SB3's Monitor, whose records the infos carry."""
+        monitored = super().env_is_wrapped(wrapper_class, indices)
+        selected = zip(monitored, self._select(indices), strict=True)
+        return [known or is_wrapped(self.envs[index], wrapper_class) for known, index in selected]
+
+    def protocol_state(self) -> Arrays:
+        return self._normalizer.state_dict()
+
+    def load_protocol_state(self, state: Arrays) -> None:
+        self._normalizer.load_state_dict(state)
+
+    def _reset_all(self, episodes: list[int]) -> NDArray[Any]:
+        raw = np.empty_like(self._raw)
+        for index, number in enumerate(episodes):
+            raw[index] = self._reset_one(index, number)
+        self._check_finite(raw)
+        self._normalizer.restart()
+        return self._take_in(raw)
+
+    def _step(
+        self, actions: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+        raw = np.empty_like(self._raw)
+        rewards = np.empty(self.num_envs)
+        dones = np.zeros(self.num_envs, dtype=np.bool_)
+        infos: list[dict[str, Any]] = []
+        ended: list[int] = []
+        for index, env in enumerate(self.envs):
+            action = actions[index]
+            raw[index], reward, terminated, truncated, info = env.step(action)
+            points = float(reward)
+            if not math.isfinite(points):
+                raise self._fault(index, "reward")
+            rewards[index] = points
+            self._returns[index] += points
+            self._actions[index].append(action)
+            infos.append({**info, "TimeLimit.truncated": truncated and not terminated})
+            if terminated or truncated:
+                dones[index] = True
+                ended.append(index)
+        self._check_finite(raw)
+        for index in ended:
+            infos[index]["terminal_observation"] = raw[index].copy()
+            infos[index]["episode"] = self._episode_record(index)
+            raw[index] = self._reset_one(index, self._next_episode(index))
+        if ended:
+            self._check_finite(raw)
+        shown = self._take_in(raw)
+        for index in ended:
+            infos[index]["terminal_observation"] = self._shown(infos[index]["terminal_observation"])
+        scaled = self._normalizer.rewards(rewards, dones, learn=self.training)
+        return shown, scaled.astype(np.float32), dones, infos
+
+    def _take_in(self, raw: NDArray[Any]) -> NDArray[Any]:
+        """Make ``raw`` the current observations, learn from them while training, and return what is shown."""
+        self._raw = raw
+        if self.training:
+            self._normalizer.learn_observations(raw)
+        return self._shown(raw)
+
+    def _reset_one(self, index: int, number: int) -> Any:
+        observation, self.reset_infos[index] = self.envs[index].reset(seed=self._episode_seed(index, number))
+        return observation
+
+    def _replay_all(self) -> NDArray[Any]:
+        raw = np.empty_like(self._raw)
+        for index, env in enumerate(self.envs):
+            raw[index] = self._reset_one(index, int(self._episodes[index]))
+            self._returns[index] = 0.0
+            for action in self._actions[index]:
+                raw[index], reward, *_ = env.step(action)
+                self._returns[index] += float(reward)
+        self._raw = raw
+        return self._shown(raw)
+
+    def _checksums(self) -> list[int]:
+        return [zlib.crc32(row.tobytes()) for row in self._raw]
+
+    def _shown(self, raw: NDArray[Any]) -> NDArray[Any]:
+        shown = self._normalizer.observations(raw)
+        return shown.copy() if shown is raw else shown
+
+    def _check_finite(self, raw: NDArray[Any]) -> None:
+        finite = np.isfinite(raw)
+        if not finite.all():
+            rows = finite.reshape(self.num_envs, -1).all(axis=1)
+            raise self._fault(int(rows.argmin()), "observation")
+
+    def _fault(self, index: int, what: str) -> EnvironmentFault:
+        return EnvironmentFault(f"{self.env_id} (index {index}): the {what} is not finite")
+
+
+def _check_space(env_id: str, space: spaces.Space[Any], *, normalize: bool) -> None:
+    if not isinstance(space, (spaces.Box, spaces.Discrete)):
+        raise ValueError(
+            f"{env_id}: observation space {type(space).__name__} is not supported, expected Box or Discrete"
+        )
+    if normalize and not isinstance(space, spaces.Box):
+        raise ValueError(
+            f"{env_id}: normalize_obs needs a Box observation space, this one is {type(space).__name__}"
+        )

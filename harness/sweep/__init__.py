@@ -1,0 +1,1 @@
+"""Many runs: plan, supervise, report progress."""

@@ -1,0 +1,228 @@
+"""What a user writes: the schema of a sweep's YAML file.
+
+Every value here is as written; :mod:`harness.sweep.expand` turns it into runs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+)
+
+from harness.spec import Name, Seed, Timesteps, WholeNumber
+from harness.sweep.problems import did_you_mean
+
+MAX_SEEDS = 100_000
+
+
+def _empty_block(value: Any) -> Any:
+    return {} if value is None else value
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _varied(values: dict[str, Any]) -> dict[str, Any]:
+    """Keys of ``grid`` and ``zip`` are hyper-parameters; say so where something else was meant."""
+    elsewhere = {
+        "seed": "seeds",
+        "seeds": "seeds",
+        "env": "envs",
+        "envs": "envs",
+        "env_id": "envs",
+        "algo": "algos",
+        "algos": "algos",
+        "n_timesteps": "n_timesteps of an env or algo block",
+        "protocol": "protocol of an env block",
+        "preset": "preset of an algo block",
+    }
+    for key in values:
+        if key in elsewhere:
+            raise ValueError(f"expected hyper-parameters, got {key!r}; use {elsewhere[key]} for that")
+        if not all(key.split(".")):
+            raise ValueError(f"expected names joined by single dots, got {key!r}")
+    return values
+
+
+def _equal_lengths(values: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    lengths = {key: len(items) for key, items in values.items()}
+    if len(set(lengths.values())) > 1:
+        counts = ", ".join(f"{key}: {length}" for key, length in lengths.items())
+        raise ValueError(f"expected lists of equal length, got {counts}")
+    return values
+
+
+Hyperparameters = Annotated[dict[str, JsonValue], BeforeValidator(_empty_block)]
+Values = Annotated[list[JsonValue], Field(min_length=1)]
+Grid = Annotated[dict[str, Values], Field(min_length=1), AfterValidator(_varied)]
+Zip = Annotated[
+    dict[str, Values], Field(min_length=1), AfterValidator(_varied), AfterValidator(_equal_lengths)
+]
+
+
+class EnvBlock(_Block):
+    """Overrides for one environment, for every algo of the sweep."""
+
+    n_timesteps: Timesteps | None = None
+    protocol: Hyperparameters = Field(default_factory=dict)
+    hyperparameters: Hyperparameters = Field(default_factory=dict)
+
+
+class AlgoEnvBlock(_Block):
+    """Overrides for one algo in one environment; only ``grid`` and ``zip`` win over them."""
+
+    n_timesteps: Timesteps | None = None
+    hyperparameters: Hyperparameters = Field(default_factory=dict)
+
+
+class AlgoBlock(_Block):
+    """One row of a sweep: an agent, its preset, and what differs from it.
+
+    ``algo`` names the agent where the key is only a label, so that a sweep can hold two variants of an agent.
+    """
+
+    algo: str | None = None
+    preset: str | None = None
+    hyperparameters: Hyperparameters = Field(default_factory=dict)
+    n_timesteps: Timesteps | None = None
+    grid: Grid | None = None
+    zip: Zip | None = None
+    envs: Annotated[
+        dict[str, Annotated[AlgoEnvBlock, BeforeValidator(_empty_block)]], BeforeValidator(_empty_block)
+    ] = Field(default_factory=dict)
+
+
+class SeedRange(_Block):
+    """``count`` seeds from ``start`` on."""
+
+    start: Seed
+    count: Annotated[WholeNumber, Field(gt=0, le=MAX_SEEDS)]
+
+
+def _seed_kind(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return "<count>"
+    if isinstance(value, (list, tuple)):
+        return "<list>"
+    return "<range>" if isinstance(value, (dict, SeedRange)) else None
+
+
+def _list_or_mapping(value: Any) -> str | None:
+    if isinstance(value, (list, tuple)):
+        return "<list>"
+    return "<mapping>" if isinstance(value, dict) else None
+
+
+def _no_duplicates(values: list[Any]) -> list[Any]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise ValueError(f"expected each once, got {value!r} twice")
+    return values
+
+
+Seeds = Annotated[
+    Annotated[int, Field(gt=0, le=MAX_SEEDS), Tag("<count>")]
+    | Annotated[list[Seed], Field(min_length=1), AfterValidator(_no_duplicates), Tag("<list>")]
+    | Annotated[SeedRange, Tag("<range>")],
+    Discriminator(
+        _seed_kind,
+        custom_error_type="wrong_kind",
+        custom_error_message="expected a count, a list of whole numbers, or {start: 10, count: 3}",
+    ),
+]
+_Names = Annotated[list[str], Field(min_length=1), AfterValidator(_no_duplicates), Tag("<list>")]
+_NOT_LIST_OR_MAPPING = {
+    "custom_error_type": "wrong_kind",
+    "custom_error_message": "expected a list of names or a mapping from name to overrides",
+}
+Envs = Annotated[
+    _Names
+    | Annotated[
+        dict[str, Annotated[EnvBlock, BeforeValidator(_empty_block)]], Field(min_length=1), Tag("<mapping>")
+    ],
+    Discriminator(_list_or_mapping, **_NOT_LIST_OR_MAPPING),
+]
+Algos = Annotated[
+    _Names
+    | Annotated[
+        dict[str, Annotated[AlgoBlock, BeforeValidator(_empty_block)]], Field(min_length=1), Tag("<mapping>")
+    ],
+    Discriminator(_list_or_mapping, **_NOT_LIST_OR_MAPPING),
+]
+
+PROTOCOL_NAMES = ("atari", "mujoco", "gym")
+
+
+def _protocol_names(value: dict[str, Any]) -> dict[str, Any]:
+    for name in value:
+        if name not in PROTOCOL_NAMES:
+            raise ValueError(
+                f"expected protocol names ({', '.join(PROTOCOL_NAMES)}), got {name!r}"
+                + did_you_mean(name, PROTOCOL_NAMES)
+            )
+    return value
+
+
+class SweepSpec(_Block):
+    """A sweep as written: agents x environments x settings x seeds.
+
+    Precedence, the last one winning:
+
+    - hyper-parameters: the algo's preset, the env's ``hyperparameters``, the algo's ``hyperparameters``,
+      those of the algo's ``envs``, ``grid`` and ``zip``;
+    - ``n_timesteps``: the sweep's, the env's, the algo's, that of the algo's ``envs``;
+    - protocol: the environment's default, ``protocols[<its name>]``, the env's ``protocol``.
+
+    Attributes:
+        name: of the sweep and its directory; ``load_sweep`` fills in the file's stem.
+        description: for the reader.
+        n_timesteps: agent decisions per run, over all parallel environments.
+        seeds: a count n (seeds 0 to n-1), a list, or ``{start, count}``.
+        envs: a list of names, or a mapping from name to :class:`EnvBlock`.
+        protocols: overrides per protocol name.
+        algos: a list of agents, or a mapping from label to :class:`AlgoBlock`.
+        grid: values per (dotted) hyper-parameter, for every algo; the cartesian product is run.
+        zip: lists of equal length per hyper-parameter, for every algo, walked together.
+        device: where to train; no part of a run's identity.
+    """
+
+    name: Name
+    description: str | None = None
+    n_timesteps: Timesteps
+    seeds: Seeds
+    envs: Envs
+    protocols: Annotated[
+        dict[str, Hyperparameters], BeforeValidator(_empty_block), AfterValidator(_protocol_names)
+    ] = Field(default_factory=dict)
+    algos: Algos
+    grid: Grid | None = None
+    zip: Zip | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def seed_list(self) -> list[int]:
+        """All seeds, in the order in which they are run."""
+        if isinstance(self.seeds, int):
+            return list(range(self.seeds))
+        if isinstance(self.seeds, SeedRange):
+            return list(range(self.seeds.start, self.seeds.start + self.seeds.count))
+        return self.seeds
+
+    def env_blocks(self) -> dict[str, EnvBlock]:
+        """Environment name, as written, to its overrides."""
+        return self.envs if isinstance(self.envs, dict) else {name: EnvBlock() for name in self.envs}
+
+    def algo_blocks(self) -> dict[str, AlgoBlock]:
+        """Label to its block."""
+        return self.algos if isinstance(self.algos, dict) else {name: AlgoBlock() for name in self.algos}

@@ -1,0 +1,44 @@
+"""One supervisor at a time: an advisory lock file, freed by the system when its holder ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.spec import SpecError
+
+
+@contextmanager
+def lock(directory: Path, what: str) -> Iterator[None]:
+    """Hold ``directory/.lock``; the directory is made where it is missing.
+
+    Args:
+        directory: what is locked.
+        what: its name in the message, e.g. ``sweep 'atari6'``.
+
+    Raises:
+        SpecError: another process holds it, or the directory cannot be written.
+    """
+    path = directory / ".lock"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise SpecError(
+            f"{error.filename}: cannot be written ({error.strerror}); expected a directory"
+        ) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise SpecError(f"{what} is already being run by {holder} (lock {path})") from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}\n")
+        file.flush()
+        yield

@@ -1,0 +1,124 @@
+"""Where a sweep stands, told from its run directories alone."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.records import RunRecord, find_runs
+from harness.spec import SpecError
+from harness.sweep.state import Found, found_state
+
+COUNTED: tuple[Found, ...] = ("done", "running", "failed", "interrupted", "pending", "missing")
+
+
+@dataclass(frozen=True)
+class StatusRow:
+    """One label in one environment, over all its settings and seeds.
+
+    Attributes:
+        label: the row's name in the sweep.
+        env_id: the environment.
+        counts: runs per state.
+        progress: timesteps done over timesteps wanted, 0 to 1.
+        steps_per_second: over the running runs together; ``None`` if none runs.
+        seconds_left: for what is not finished at this speed; ``None`` if nothing runs.
+        last_return: mean over the runs of their last 100 episodes; ``None`` before the first.
+    """
+
+    label: str
+    env_id: str
+    counts: dict[str, int]
+    progress: float
+    steps_per_second: float | None
+    seconds_left: float | None
+    last_return: float | None
+
+
+@dataclass(frozen=True)
+class SweepStatus:
+    """A sweep's rows, in the order in which they were met, and its failed runs."""
+
+    sweep: str
+    rows: tuple[StatusRow, ...]
+    failures: tuple[tuple[str, str], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: ``{"sweep", "rows", "failures"}``."""
+        failures = [{"directory": directory, "error": error} for directory, error in self.failures]
+        return {"sweep": self.sweep, "rows": [asdict(row) for row in self.rows], "failures": failures}
+
+
+@dataclass(frozen=True)
+class _Seen:
+    found: Found
+    status: dict[str, Any]
+    n_timesteps: int
+
+    @property
+    def timesteps(self) -> int:
+        return min(int(self.status.get("timesteps", 0)), self.n_timesteps)
+
+
+def recorded_status(runs_dir: Path, sweep: str) -> SweepStatus:
+    """The status of the runs that have been started.
+
+    Raises:
+        SpecError: no such sweep; the message gives the nearest name and the directory.
+        harness.records.RecordError: a damaged file.
+    """
+    records = find_runs(runs_dir / sweep) if (runs_dir / sweep).is_dir() else []
+    if not records:
+        raise SpecError(_no_sweep(runs_dir, sweep))
+    entries = []
+    for record in records:
+        spec = record.spec
+        entries.append((record, str(spec["label"]), str(spec["env_id"]), int(spec["n_timesteps"])))
+    return summarise(sweep, entries)
+
+
+def summarise(sweep: str, entries: Iterable[tuple[RunRecord, str, str, int]]) -> SweepStatus:
+    """Group runs, given as (record, label, environment, timesteps wanted), into rows."""
+    groups: dict[tuple[str, str], list[_Seen]] = {}
+    failures = []
+    for record, label, env_id, n_timesteps in entries:
+        found, status = found_state(record)
+        groups.setdefault((label, env_id), []).append(_Seen(found, status, n_timesteps))
+        if found == "failed":
+            failures.append((str(record.directory), str(status.get("error"))))
+    rows = tuple(_row(label, env_id, seen) for (label, env_id), seen in groups.items())
+    return SweepStatus(sweep, rows, tuple(failures))
+
+
+def _row(label: str, env_id: str, runs: Sequence[_Seen]) -> StatusRow:
+    states = Counter(run.found for run in runs)
+    wanted = sum(run.n_timesteps for run in runs)
+    have = sum(run.timesteps for run in runs)
+    left = sum(run.n_timesteps - run.timesteps for run in runs if run.found != "done")
+    running = [run for run in runs if run.found == "running"]
+    speed = sum(run.status.get("steps_per_second") or 0.0 for run in running)
+    returns = [run.status["last_return"] for run in runs if run.status.get("last_return") is not None]
+    return StatusRow(
+        label=label,
+        env_id=env_id,
+        counts={state: states[state] for state in COUNTED},
+        progress=have / wanted,
+        steps_per_second=speed if running else None,
+        seconds_left=left / speed if speed else None,
+        last_return=sum(returns) / len(returns) if returns else None,
+    )
+
+
+def _no_sweep(runs_dir: Path, sweep: str) -> str:
+    if not runs_dir.is_dir():
+        return f"{runs_dir}: no such directory; expected the sweeps' runs there (see --runs-dir)"
+    if (runs_dir / sweep).is_dir():
+        return f"{runs_dir / sweep}: no run has been started yet; expected run directories below it"
+    names = sorted(path.name for path in runs_dir.iterdir() if path.is_dir())
+    near = difflib.get_close_matches(sweep, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names)}" if names else ""
+    return f"{runs_dir}: no sweep {sweep!r} here{hint}"

@@ -1,0 +1,199 @@
+"""Runs many workers, a few at a time, and leaves a consistent record however it ends."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+from harness.records import RecordError, State
+from harness.sweep.plan import PlannedRun
+from harness.sweep.state import found_state
+from harness.sweep.worker import Command, Worker
+
+EXIT_STOPPED = 130
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Observer:
+    """Is told what happens; this one does nothing, displays override it."""
+
+    def started(self, run: PlannedRun) -> None:
+        """A worker was started."""
+
+    def ended(self, run: PlannedRun, state: State, error: str | None) -> None:
+        """A run ended as ``state``, or could not be started (``failed``)."""
+
+    def skipped(self, run: PlannedRun, state: State) -> None:
+        """Another process has finished the run, or is at it, since the plan was made."""
+
+    def tick(self, running: Sequence[PlannedRun], n_waiting: int) -> None:
+        """Called several times a second."""
+
+    def stopping(self, n_running: int, grace: float) -> None:
+        """A signal came: the workers were asked to stop and have ``grace`` seconds."""
+
+    def close(self) -> None:
+        """No further calls come."""
+
+
+@dataclass
+class Outcome:
+    """How the runs ended.
+
+    Attributes:
+        states: state and error of every run that was started, in the order of their ends.
+        n_skipped: runs that another process did meanwhile.
+        n_not_started: runs left when a signal came.
+        stopped: whether a signal came.
+    """
+
+    states: list[tuple[PlannedRun, State, str | None]] = field(default_factory=list)
+    n_skipped: int = 0
+    n_not_started: int = 0
+    stopped: bool = False
+
+    def runs(self, state: State) -> list[tuple[PlannedRun, str | None]]:
+        """The runs that ended as ``state``, with their errors."""
+        return [(run, error) for run, ended_as, error in self.states if ended_as == state]
+
+    @property
+    def exit_code(self) -> int:
+        """130 after a signal, 1 if a run did not end as done, else 0."""
+        if self.stopped:
+            return EXIT_STOPPED
+        return 1 if any(state != "done" for _, state, _ in self.states) else 0
+
+
+def supervise(
+    runs: Iterable[PlannedRun],
+    command: Command,
+    *,
+    jobs: int,
+    observer: Observer | None = None,
+    grace: float = 15.0,
+    poll: float = 0.1,
+) -> Outcome:
+    """Run every run in a worker process, at most ``jobs`` at a time. To be called from the main thread.
+
+    A run that fails does not stop the others. On SIGINT, SIGTERM or SIGHUP the workers are asked to stop;
+    those that have not after ``grace`` seconds are killed, all of them at once at a second signal. No worker
+    outlives the call, nor (on Linux) the process.
+
+    Args:
+        runs: started in this order.
+        command: a worker's command line, given its run directory.
+        jobs: upper bound on workers at the same time.
+        observer: told what happens.
+        grace: seconds between the request to stop and the kill.
+        poll: seconds between looks at the workers.
+    """
+    if jobs < 1:
+        raise ValueError(f"jobs must be at least 1, got {jobs}")
+    return _Supervisor(deque(runs), command, jobs, observer or Observer(), grace, poll).run()
+
+
+class _Supervisor:
+    def __init__(
+        self,
+        waiting: deque[PlannedRun],
+        command: Command,
+        jobs: int,
+        observer: Observer,
+        grace: float,
+        poll: float,
+    ) -> None:
+        self.waiting = waiting
+        self.command = command
+        self.jobs = jobs
+        self.observer = observer
+        self.grace = grace
+        self.poll = poll
+        self.outcome = Outcome()
+        self.workers: list[Worker] = []
+        self.signals = 0
+        self.deadline = float("inf")
+
+    def run(self) -> Outcome:
+        with self._signals_counted():
+            try:
+                self._loop()
+            finally:
+                for worker in self.workers:
+                    worker.kill()
+                    self._settle(worker)
+                self.observer.close()
+        self.outcome.stopped = self.signals > 0
+        self.outcome.n_not_started = len(self.waiting)
+        return self.outcome
+
+    def _loop(self) -> None:
+        while self.workers or (self.waiting and not self.signals):
+            if self.signals:
+                self._stop()
+            else:
+                self._start()
+            self.observer.tick([worker.run for worker in self.workers], len(self.waiting))
+            time.sleep(self.poll)
+            self._reap()
+
+    def _start(self) -> None:
+        while self.waiting and len(self.workers) < self.jobs and not self.signals:
+            run = self.waiting.popleft()
+            try:
+                state, _ = found_state(run.record)
+                if state == "done" or state == "running":
+                    self.outcome.n_skipped += 1
+                    self.observer.skipped(run, state)
+                    continue
+                self.workers.append(Worker(run, self.command))
+            except (OSError, RecordError) as error:
+                self._note(run, "failed", f"could not be started: {error}")
+            else:
+                self.observer.started(run)
+
+    def _reap(self) -> None:
+        for worker in [worker for worker in self.workers if worker.ended()]:
+            self.workers.remove(worker)
+            self._settle(worker)
+
+    def _settle(self, worker: Worker) -> None:
+        try:
+            state, error = worker.settle()
+        except OSError as problem:
+            state, error = "failed", f"its status could not be written: {problem}"
+        self._note(worker.run, state, error)
+
+    def _note(self, run: PlannedRun, state: State, error: str | None) -> None:
+        self.outcome.states.append((run, state, error))
+        self.observer.ended(run, state, error)
+
+    def _stop(self) -> None:
+        if not self.outcome.stopped:
+            self.outcome.stopped = True
+            self.deadline = time.monotonic() + self.grace
+            self.observer.stopping(len(self.workers), self.grace)
+            for worker in self.workers:
+                worker.stop()
+        if self.signals > 1 or time.monotonic() > self.deadline:
+            for worker in self.workers:
+                worker.kill()
+
+    @contextmanager
+    def _signals_counted(self) -> Iterator[None]:
+        def count(number: int, frame: FrameType | None) -> None:
+            self.signals += 1
+
+        before = {number: signal.getsignal(number) for number in _STOP_SIGNALS}
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:  # nohup, and shells' background jobs, ignore some on purpose
+                signal.signal(number, count)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,87 @@
+"""The paper's networks: sizes of Appendix A, separate or shared, orthogonal, plain arguments."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from torch import nn
+
+from algos.networks import PaperCnnPolicy, PaperMlpPolicy
+
+ATARI = spaces.Box(0, 255, (4, 84, 84), np.uint8)
+STATE = spaces.Box(-np.inf, np.inf, (11,), np.float32)
+TORQUES = spaces.Box(-1, 1, (3,), np.float32)
+
+
+def constant(_: float) -> float:
+    return 1e-3
+
+
+def shapes(module: nn.Module) -> list[tuple[int, ...]]:
+    return [
+        tuple(layer.weight.shape) for layer in module.modules() if isinstance(layer, nn.Linear | nn.Conv2d)
+    ]
+
+
+def test_atari_network_of_a1() -> None:
+    policy = PaperCnnPolicy(ATARI, spaces.Discrete(6), constant)
+    assert shapes(policy.features_extractor) == [(32, 4, 8, 8), (64, 32, 4, 4), (32, 64, 3, 3), (512, 1568)]
+    assert shapes(policy.action_net) == [(6, 512)]
+    assert shapes(policy.value_net) == [(1, 512)]
+
+
+def test_trpo_atari_network_of_a1() -> None:
+    policy = PaperCnnPolicy(
+        ATARI, spaces.Discrete(6), constant, conv_layers=[[8, 8, 4], [16, 4, 2]], features_dim=128
+    )
+    assert shapes(policy.features_extractor) == [(8, 4, 8, 8), (16, 8, 4, 4), (128, 1296)]
+
+
+def test_mujoco_networks_of_a2_are_separate() -> None:
+    policy = PaperMlpPolicy(STATE, TORQUES, constant)
+    actor, critic = policy.mlp_extractor.policy_net, policy.mlp_extractor.value_net
+    assert shapes(actor) == shapes(critic) == [(64, 11), (64, 64)]
+    assert [type(layer) for layer in actor] == [nn.Linear, nn.Tanh] * 2
+    assert [type(layer) for layer in critic] == [nn.Linear, nn.ELU] * 2
+    actor_ids = {id(parameter) for parameter in actor.parameters()}
+    assert not actor_ids & {id(parameter) for parameter in critic.parameters()}
+
+
+def test_log_std_does_not_depend_on_the_state() -> None:
+    policy = PaperMlpPolicy(STATE, TORQUES, constant, log_std_init=-1.0)
+    assert policy.log_std.shape == (3,)
+    observations = torch.randn(2, 11)
+    std = policy.get_distribution(observations).distribution.stddev
+    assert torch.allclose(std, torch.full((2, 3), float(np.exp(-1))))
+
+
+@pytest.mark.parametrize("layer", ["policy_net", "value_net"])
+def test_hidden_layers_are_orthogonal_with_gain_sqrt_2(layer: str) -> None:
+    policy = PaperMlpPolicy(STATE, TORQUES, constant)
+    weight = getattr(policy.mlp_extractor, layer)[2].weight
+    assert torch.allclose(weight @ weight.T, 2 * torch.eye(64), atol=1e-5)
+    assert torch.allclose(policy.value_net.weight.norm(), torch.tensor(1.0), atol=1e-5)
+    assert torch.allclose(
+        policy.action_net.weight @ policy.action_net.weight.T, 1e-4 * torch.eye(3), atol=1e-7
+    )
+
+
+def test_an_unknown_activation_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown activation 'gelu'; expected one of: tanh, elu, relu"):
+        PaperMlpPolicy(STATE, TORQUES, constant, value_activation="gelu")
+
+
+def test_images_are_required_for_the_cnn() -> None:
+    with pytest.raises(ValueError, match="PaperCnnPolicy needs uint8 images"):
+        PaperCnnPolicy(STATE, TORQUES, constant)
+
+
+def test_a_policy_rebuilds_itself_from_its_own_file(tmp_path: object) -> None:
+    path = f"{tmp_path}/policy.pth"
+    policy = PaperMlpPolicy(STATE, TORQUES, constant, hidden=[8], value_activation="relu")
+    policy.save(path)
+    again = PaperMlpPolicy.load(path)
+    observations = torch.randn(3, 11)
+    assert torch.equal(policy.predict_values(observations), again.predict_values(observations))

@@ -1,0 +1,142 @@
+"""Agents by name, their presets, and the schema of their hyper-parameters."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from algos.presets import UnknownPreset
+from algos.registry import UnknownAgent, agent_names, get_agent
+from algos.signature import SET_BY_THE_RUNNER, schema_of
+
+BUILT_IN = ["acktr", "a2c", "trpo"]
+DOMAINS = ["atari", "mujoco", "gym"]
+
+
+def test_the_built_in_agents_come_first() -> None:
+    assert agent_names()[:3] == BUILT_IN
+
+
+def test_an_unknown_agent_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UnknownAgent, match=r"unknown agent 'acktrr'; nearest: acktr"):
+        get_agent("acktrr")
+
+
+def test_names_and_presets_are_read_without_torch() -> None:
+    code = (
+        "import sys; from algos.registry import *;"
+        "[get_agent(name).resolve('atari') for name in agent_names()[:3]]; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_hyperparameter_is_an_argument_of_the_constructor(name: str) -> None:
+    agent = get_agent(name)
+    arguments = set(inspect.signature(agent.load()).parameters)
+    assert set(agent.hyperparameters.model_fields) - {"n_envs"} <= arguments
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_defaults_equal_those_of_the_constructor(name: str) -> None:
+    agent = get_agent(name)
+    ours = agent.hyperparameters().model_dump(mode="json")
+    theirs = {
+        key: parameter.default
+        for key, parameter in inspect.signature(agent.load()).parameters.items()
+        if parameter.default is not parameter.empty and parameter.default is not None
+    }
+    common = sorted(set(ours) & set(theirs) - {"policy"})
+    assert common
+    assert {key: ours[key] for key in common} == {key: theirs[key] for key in common}
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_presets_are_complete_and_every_value_has_a_source(name: str, domain: str) -> None:
+    agent = get_agent(name)
+    for preset in agent.preset_names():
+        resolved = agent.resolve(domain, preset)
+        assert set(resolved) == set(agent.hyperparameters.model_fields)
+        assert agent.resolve(domain, preset, resolved) == resolved
+        assert all(source for _, _, source in agent.explain(domain, preset))
+
+
+@pytest.mark.parametrize(
+    ("name", "domain", "preset", "batch_size"),
+    [
+        ("acktr", "atari", "paper", 640),
+        ("a2c", "atari", "paper", 80),
+        ("trpo", "atari", "paper", 512),
+        ("acktr", "mujoco", "paper", 2500),
+        ("a2c", "mujoco", "paper", 2500),
+        ("trpo", "mujoco", "paper", 25000),
+    ],
+)
+def test_batch_sizes_are_those_of_appendix_a(name: str, domain: str, preset: str, batch_size: int) -> None:
+    resolved = get_agent(name).resolve(domain, preset)
+    assert resolved["n_envs"] * resolved["n_steps"] == batch_size
+
+
+def test_overrides_merge_into_nested_options() -> None:
+    agent = get_agent("acktr")
+    before = agent.resolve("mujoco")
+    after = agent.resolve("mujoco", overrides={"kfac_kwargs": {"damping": "1e-3"}, "delta": 0.002})
+    assert after["kfac_kwargs"] == {**before["kfac_kwargs"], "damping": 0.001}
+    assert after["delta"] == 0.002
+
+
+def test_an_unknown_preset_is_refused() -> None:
+    with pytest.raises(UnknownPreset, match="unknown preset 'papr'; expected one of: paper"):
+        get_agent("acktr").resolve("atari", "papr")
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"etamax": 1},
+        {"kfac_kwargs": {"dampin": 1}},
+        {"n_steps": 0},
+        {"n_steps": True},
+        {"n_steps": 2.5},
+        {"gamma": 1.5},
+        {"eta_max": -0.1},
+        {"kfac_kwargs": {"momentum": 1.0}},
+        {"kfac_kwargs": {"metric": "euclid"}},
+        {"critic_kwargs": {"n_updates": 0}},
+        {"ent_coef": float("nan")},
+    ],
+    ids=str,
+)
+def test_bad_overrides_are_refused(overrides: dict[str, object]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        get_agent("acktr").resolve("mujoco", overrides=overrides)
+    assert caught.value.errors()[0]["loc"][0] == next(iter(overrides))
+
+
+class Plain:
+    """An agent as a third party might write it."""
+
+    def __init__(
+        self, policy: str, env: object, learning_rate: float = 0.1, n_steps: int = 4, seed: int | None = None
+    ) -> None: ...
+
+
+def test_the_schema_of_a_bare_class_is_its_signature() -> None:
+    schema = schema_of(Plain)
+    assert set(schema.model_fields) == {"n_envs", "policy", "learning_rate", "n_steps"}
+    assert not set(schema.model_fields) & SET_BY_THE_RUNNER
+    with pytest.raises(ValidationError):
+        schema.model_validate({"n_steps": "many"})
+
+
+def test_sb3_schedules_are_recognised_in_a_signature() -> None:
+    from stable_baselines3 import PPO
+
+    values = schema_of(PPO).model_validate({"learning_rate": "lin_3e-4"}).model_dump(mode="json")
+    assert values["learning_rate"] == {"linear": [3e-4, 0.0]}
+    assert values["n_steps"] == 2048

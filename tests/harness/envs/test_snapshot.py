@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import harness.envs.atari_game
+from harness.envs import AtariProtocol, GymProtocol, MujocoProtocol
+from harness.envs.make import EnvironmentFault, HarnessVecEnv, make_vec_env
+
+CASES: dict[str, tuple[str, Any, int]] = {
+    "breakout": ("Breakout", AtariProtocol(), 230),
+    "short games, seeds of many games": ("SpaceInvaders", AtariProtocol(max_frames_per_episode=100), 130),
+    "a reset that does not forget": ("IceHockey", AtariProtocol(max_frames_per_episode=200), 60),
+    "sticky": ("Breakout", AtariProtocol(repeat_action_probability=0.25, max_frames_per_episode=100), 60),
+    "mujoco": ("Hopper", MujocoProtocol(normalize_reward=True), 70),
+    "discrete": ("CartPole-v1", GymProtocol(), 70),
+    "continuous": ("Pendulum-v1", GymProtocol(normalize_obs=True), 70),
+}
+
+
+def actions(venv: HarnessVecEnv, n_steps: int, seed: int) -> list[np.ndarray]:
+    venv.action_space.seed(seed)
+    return [np.stack([venv.action_space.sample() for _ in range(venv.num_envs)]) for _ in range(n_steps)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_restored_run_goes_on_as_the_other_would_have(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harness.envs.atari_game, "GAMES_PER_SEED", 3)
+    env_id, protocol, n_steps = CASES[case]
+    original = make_vec_env(env_id, protocol, 2, 4)
+    original.reset()
+    for action in actions(original, n_steps, 0):
+        last = original.step(action)[0]
+    saved: dict[str, Any] = {"episodes": original.snapshot(), "protocol": original.protocol_state()}
+    for name, arrays in saved.items():
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+
+    restored = make_vec_env(env_id, protocol, 2, 99)
+    with np.load(tmp_path / "protocol.npz") as state:
+        restored.load_protocol_state(dict(state))
+    with np.load(tmp_path / "episodes.npz") as state:
+        np.testing.assert_array_equal(restored.restore(dict(state)), last)
+
+    ended = 0
+    for action in actions(original, 120, 1):
+        expected, got = original.step(action), restored.step(action)
+        for index in range(3):
+            np.testing.assert_array_equal(got[index], expected[index])
+        for mine, other in zip(got[3], expected[3], strict=True):
+            assert mine.keys() == other.keys()
+            if "episode" in mine:
+                ended += 1
+                assert (mine["episode"]["r"], mine["episode"]["l"]) == (
+                    other["episode"]["r"],
+                    other["episode"]["l"],
+                )
+    assert ended >= (0 if env_id == "Pendulum-v1" else 1)
+    original.close()
+    restored.close()
+
+
+def test_a_snapshot_that_does_not_play_out_is_a_fault() -> None:
+    venv = make_vec_env("CartPole-v1", GymProtocol(), 2, 0)
+    venv.reset()
+    for action in actions(venv, 5, 0):
+        venv.step(action)
+    state = venv.snapshot()
+    assert state["lengths"].tolist() == [5, 5]
+    state["actions"][7] = 1 - state["actions"][7]
+    with pytest.raises(EnvironmentFault, match=r"CartPole-v1 \(index 1\): playing episode 0 again"):
+        venv.restore(state)
+
+
+def test_a_snapshot_of_another_size_is_refused() -> None:
+    venv = make_vec_env("CartPole-v1", GymProtocol(), 2, 0)
+    venv.reset()
+    with pytest.raises(ValueError, match="the snapshot has 2 environments, expected 3"):
+        make_vec_env("CartPole-v1", GymProtocol(), 3, 0).restore(venv.snapshot())
+
+
+def test_restoring_changes_no_statistics() -> None:
+    venv = make_vec_env("InvertedPendulum", MujocoProtocol(), 1, 0)
+    venv.reset()
+    for action in actions(venv, 30, 0):
+        venv.step(action)
+    before = venv.protocol_state()
+    venv.restore(venv.snapshot())
+    for key, value in venv.protocol_state().items():
+        np.testing.assert_array_equal(value, before[key])

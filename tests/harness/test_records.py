@@ -1,0 +1,112 @@
+"""The run directory's files: written whole, read back, and refused by name when damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.records import EpisodeLog, RecordError, RunRecord, find_runs, run_directory, write_atomically
+
+HEADER = "episode,timestep,env_index,return,length,wall_time\n"
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> RunRecord:
+    record = RunRecord(tmp_path / "seed-0")
+    record.create({"algo": "a2c", "n_timesteps": 100}, "sweep")
+    return record
+
+
+def test_a_new_record_is_pending(record: RunRecord) -> None:
+    assert record.status()["state"] == "pending"
+    assert record.spec == {"algo": "a2c", "n_timesteps": 100}
+    assert record.episodes().empty
+    assert record.progress().empty
+    assert record.provenance == {}
+
+
+def test_attempts_are_counted_and_kept(record: RunRecord) -> None:
+    assert [record.begin_attempt({"python": "a"}), record.begin_attempt({"python": "b"})] == [1, 2]
+    assert record.provenance == {"python": "b"}
+    assert record.spec["algo"] == "a2c"
+
+
+def test_episodes_come_back_exactly(record: RunRecord) -> None:
+    log = EpisodeLog(record.episodes_file)
+    returns = [0.1 + 0.2, -1e300, 7.0]
+    for index, episode_return in enumerate(returns):
+        log.append(
+            timestep=10 * index, env_index=index, episode_return=episode_return, length=5, wall_time=0.25
+        )
+    log.close()
+    frame = record.episodes()
+    assert frame["return"].tolist() == returns
+    assert frame["episode"].tolist() == [1, 2, 3]
+    assert frame["timestep"].tolist() == [0, 10, 20]
+
+
+def test_a_row_is_on_disk_before_the_log_is_closed(record: RunRecord) -> None:
+    log = EpisodeLog(record.episodes_file)
+    log.append(timestep=1, env_index=0, episode_return=2.0, length=1, wall_time=0.0)
+    assert len(record.episodes()) == 1
+    log.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("episode,return\n1,2\n", "header is 'episode,return', expected 'episode,timestep"),
+        (HEADER + "1,10,0,x,5,0.1\n", "damaged row"),
+        (HEADER + "1,10,0,1.0,5\n", "an empty or infinite field"),
+        (HEADER + "1,10,0,inf,5,0.1\n", "an empty or infinite field"),
+        (HEADER + "1,10,0,1.0,5,0.1\n2,20,0,1.0,5,0.", "the last line is cut off"),
+        (HEADER + "2,10,0,1.0,5,0.1\n", "episodes must count 1, 2, 3"),
+        (HEADER + "1,10,0,1.0,5,0.1\n2,9,0,1.0,5,0.1\n", "timesteps must not fall"),
+    ],
+    ids=["header", "word", "short-row", "infinite", "cut", "gap", "backwards"],
+)
+def test_a_damaged_episode_file_is_named(record: RunRecord, text: str, reason: str) -> None:
+    record.episodes_file.write_text(text)
+    with pytest.raises(RecordError, match=r"episodes\.csv: ") as caught:
+        record.episodes()
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", '{"state": "asleep"}'], ids=["empty", "cut", "list", "state"]
+)
+def test_a_damaged_status_is_named(record: RunRecord, text: str) -> None:
+    record.status_file.write_text(text)
+    with pytest.raises(RecordError, match=r"status\.json: "):
+        record.status()
+
+
+def test_an_unknown_state_is_not_written(record: RunRecord) -> None:
+    with pytest.raises(ValueError, match="state must be one of pending, running"):
+        record.set_status("asleep")  # type: ignore[arg-type]
+    assert record.status()["state"] == "pending"
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_runs_are_found_in_order_and_not_inside_one_another(tmp_path: Path) -> None:
+    for seed in (2, 10, 1):
+        directory = run_directory(tmp_path, "s", "a2c", "ALE/Pong-v5", "0a1b2c3d", seed)
+        RunRecord(directory).create({"n_timesteps": 1}, "s")
+        (directory / "inner").mkdir()
+        (directory / "inner" / "run.json").write_text("{}")
+    found = [str(record.directory.relative_to(tmp_path)) for record in find_runs(tmp_path)]
+    assert found == [f"s/a2c/ALE-Pong-v5/0a1b2c3d/seed-{seed}" for seed in (1, 10, 2)]
