@@ -81,7 +81,7 @@ class Normalizer:
         """Normalised ``observations`` [..., *obs_shape], a new float32 array; unchanged if they are off."""
         if self.clip_obs is None:
             return observations
-        scaled = observations - self.obs.mean
+        scaled = np.asarray(observations - self.obs.mean)
         scaled /= np.sqrt(self.obs.var + EPSILON)
         np.maximum(scaled, -self.clip_obs, out=scaled)
         np.minimum(scaled, self.clip_obs, out=scaled)
