@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from analysis.settings import Variant, differences
-from harness.records import RecordError, RunRecord, find_runs
+from harness.records import RunRecord, find_runs
 
 
 class SweepError(ValueError):
@@ -32,6 +31,7 @@ class Run:
         n_timesteps: timesteps asked for.
         steps_per_second: training throughput, None where not yet measured.
         error: what a failed run reported.
+        code: digest of the agent's code, None where it was not recorded.
         episodes: columns of ``episodes.csv``, in completion order.
     """
 
@@ -42,6 +42,7 @@ class Run:
     n_timesteps: int
     steps_per_second: float | None
     error: str | None
+    code: str | None
     episodes: pd.DataFrame = field(repr=False, compare=False)
 
     @property
@@ -141,24 +142,9 @@ def _read_run(record: RunRecord, spec: dict[str, Any]) -> Run:
         n_timesteps=int(spec["n_timesteps"]),
         steps_per_second=status.get("steps_per_second"),
         error=status.get("error"),
-        episodes=_read_episodes(record),
+        code=record.provenance.get("agent_digest"),
+        episodes=record.episodes(),
     )
-
-
-def _read_episodes(record: RunRecord) -> pd.DataFrame:
-    episodes = record.episodes()
-    returns = episodes["return"].to_numpy(dtype=np.float64)
-    bad = np.flatnonzero(~np.isfinite(returns))
-    if len(bad):
-        raise RecordError(
-            f"{record.episodes_file}: episode {bad[0] + 1} has return {returns[bad[0]]}, not a finite number"
-        )
-    back = np.flatnonzero(np.diff(episodes["timestep"].to_numpy(dtype=np.float64)) < 0)
-    if len(back):
-        raise RecordError(
-            f"{record.episodes_file}: episode {back[0] + 2} has a lower timestep than its predecessor"
-        )
-    return episodes
 
 
 def _sweep_directory(runs_dir: Path, sweep: str) -> Path:

@@ -29,7 +29,8 @@ class Report:
     Attributes:
         settings: the runs, by environment, agent and hyper-parameters.
         table: the results table.
-        warnings: one line each for runs that are unfinished, failed, missing or short of episodes.
+        warnings: one line each for runs that are unfinished, failed, missing or short of episodes, and for
+            rows of mixed code.
     """
 
     settings: tuple[Setting, ...]
@@ -92,7 +93,7 @@ def report(
     return Report(
         settings=settings,
         table=results_table(settings, reference_of),
-        warnings=tuple(_run_warnings(settings) + _missing_warnings(settings)),
+        warnings=tuple(_run_warnings(settings) + _code_warnings(settings) + _missing_warnings(settings)),
         reference_of=reference_of,
     )
 
@@ -116,6 +117,20 @@ def _problem(run: Run) -> str | None:
     if len(run.episodes) < LAST_WINDOW:
         return f"{len(run.episodes)} episodes, so its mean of the last {LAST_WINDOW} is over these"
     return None
+
+
+def _code_warnings(settings: Sequence[Setting]) -> list[str]:
+    """Rows whose finished runs were made by different versions of the agent's code."""
+    warnings = []
+    for setting in settings:
+        seeds_by_code: dict[str | None, list[int]] = defaultdict(list)
+        for run in setting.done:
+            seeds_by_code[run.code].append(run.seed)
+        if len(seeds_by_code) > 1:
+            groups = " and ".join(f"seed {', '.join(map(str, seeds))}" for seeds in seeds_by_code.values())
+            place = f"{setting.name} on {short_env_id(setting.env_id)}"
+            warnings.append(f"{place}: mixes results of different code of the agent ({groups})")
+    return warnings
 
 
 def _missing_warnings(settings: Sequence[Setting]) -> list[str]:

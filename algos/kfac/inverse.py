@@ -12,6 +12,7 @@ An inverse is a plain dictionary of tensors, so that it is a part of the optimiz
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -31,10 +32,10 @@ class Inverted:
 
 @dataclass
 class Preconditioned:
-    """``D = F_damped^-1 V`` and ``D' F D`` with the undamped F of the factors that were inverted."""
+    """``D = F_damped^-1 V``, and ``D' F D`` with the undamped F of the factors that were inverted."""
 
     direction: Tensor
-    quadratic: Tensor
+    quadratic: Callable[[], Tensor]
 
 
 def invert(mode: str, A: Tensor, S: Tensor, damping: float | Tensor, last: Inverse | None) -> Inverted:
@@ -71,11 +72,15 @@ def _invert_factored(A: Tensor, S: Tensor, damping: float | Tensor, last: Invers
 def _apply_factored(inverse: Inverse, V: Tensor) -> Preconditioned:
     half = inverse["S_inv"] @ V  # = D (A + shift_A I), so D A = half - shift_A D
     D = half @ inverse["A_inv"]
-    DA = half - inverse["A_shift"] * D
-    quadratic = (D * (inverse["S"] @ DA)).sum()
-    # Where F is negligible beside the damping, its quadratic form is rounding error, of either sign.
-    noise = torch.finfo(V.dtype).eps ** 0.5 * (V * D).sum()
-    return Preconditioned(D, torch.where(quadratic.abs() < noise, quadratic.clamp_min(0), quadratic))
+
+    def quadratic() -> Tensor:
+        DA = half - inverse["A_shift"] * D
+        q = (D * (inverse["S"] @ DA)).sum()
+        # Where F is negligible beside the damping, its quadratic form is rounding error, of either sign.
+        noise = torch.finfo(V.dtype).eps ** 0.5 * (V * D).sum()
+        return torch.where(q.abs() < noise, q.clamp_min(0), q)
+
+    return Preconditioned(D, quadratic)
 
 
 def _invert_eigen(A: Tensor, S: Tensor, last: Inverse | None) -> Inverted:
@@ -89,7 +94,7 @@ def _apply_eigen(inverse: Inverse, V: Tensor, damping: float | Tensor) -> Precon
     values = torch.outer(inverse["S_values"], inverse["A_values"])
     rotated = inverse["S_basis"].T @ V @ inverse["A_basis"] / (values + damping)
     D = inverse["S_basis"] @ rotated @ inverse["A_basis"].T
-    return Preconditioned(D, (values * rotated.square()).sum())
+    return Preconditioned(D, lambda: (values * rotated.square()).sum())
 
 
 def _keep_last(new: Inverse, ok: Tensor, retried: Tensor, last: Inverse | None) -> Inverted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,30 +13,26 @@ from algos.kfac.inverse import precondition
 from algos.kfac.layers import Block, FreeBlock
 
 State = MutableMapping[Any, Any]
+Measure = Callable[[], Tensor]  # 0-d; computed when a metric asks for it
 
 
 @dataclass
 class Move:
-    """Direction of one block; the step is ``-lr * scale * direction``. Measures are 0-d, for lr = 1."""
+    """Direction of one block; the step is ``-lr * scale * direction``. Measures are for lr = scale = 1."""
 
     block: Block
     group: dict[str, Any]
     gradient: Tensor  # as the block's matrix
     direction: Tensor  # likewise
     slope: Tensor  # gradient' direction
-    quadratic: Tensor  # direction' F direction, F Kronecker-factored and undamped
-    damped: Tensor  # the same with the damped F
-    fresh_slope: Tensor  # gradient' F_damped^-1 gradient: finite if and only if the gradient is
+    fresh_slope: Tensor  # gradient' F_damped^-1 gradient: finite only if the gradient is
+    quadratic: Measure  # direction' F direction, F Kronecker-factored and undamped
+    damped: Measure  # the same with the damped F
 
     @property
     def lr(self) -> float | Tensor:
         lr: float | Tensor = self.group["lr"]
         return lr
-
-    @property
-    def free_quadratic(self) -> Tensor:
-        """Share of the exact metric that does not pass through the model's outputs."""
-        return self.quadratic if isinstance(self.block, FreeBlock) else torch.zeros_like(self.quadratic)
 
     def tensors(self, matrix: Tensor) -> list[Tensor]:
         """A matrix of this block as tensors shaped like its parameters."""
@@ -55,16 +51,10 @@ class Move:
         past = [state[parameter].get("momentum_buffer") for parameter in self.block.parameters]
         new = self.tensors(self.direction)
         mean = [(1 - mu) * d if m is None else m.lerp(d, 1 - mu) for m, d in zip(past, new, strict=True)]
-        if isinstance(self.block, FreeBlock):
-            matrix = mean[0]
-            quadratic = self.block.fisher * matrix.square().sum()
-            damped = quadratic + self.group["damping"] * matrix.square().sum()
-        else:
-            matrix = self.block.to_matrix(mean)
-            own = state[self.block.key]
-            quadratic, damped = _measure(own, matrix, self.group["damping"], mode)
+        matrix = mean[0] if isinstance(self.block, FreeBlock) else self.block.to_matrix(mean)
         slope = (self.gradient * matrix).sum()
-        return Move(self.block, self.group, self.gradient, matrix, slope, quadratic, damped, self.fresh_slope)
+        measures = _measures(self.block, state, matrix, self.group["damping"], mode)
+        return Move(self.block, self.group, self.gradient, matrix, slope, self.fresh_slope, *measures)
 
     def apply(self, state: State, scale: Tensor, ok: Tensor, order: str) -> None:
         """Move the parameters, and their momentum buffers, where `ok`."""
@@ -86,28 +76,36 @@ class Move:
 
 
 def fresh_move(block: Block, group: dict[str, Any], state: State, mode: str) -> Move:
-    """The move along ``D = F_damped^-1 g``."""
+    """The move along ``D = F_damped^-1 g``; its damped measure is the slope ``g'D``."""
     grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in block.parameters]
-    damping = group["damping"]
     if isinstance(block, FreeBlock):
         gradient = grads[0]
-        direction = gradient / (block.fisher + damping)
-        quadratic = block.fisher * direction.square().sum()
+        direction = gradient / (block.fisher + group["damping"])
+        quadratic = _measures(block, state, direction, group["damping"], mode)[0]
     else:
         gradient = block.to_matrix(grads)
-        result = precondition(mode, state[block.key]["inverse"], gradient, damping)
+        result = precondition(mode, state[block.key]["inverse"], gradient, group["damping"])
         direction, quadratic = result.direction, result.quadratic
     slope = (gradient * direction).sum()
-    return Move(block, group, gradient, direction, slope, quadratic, slope, slope)
+    return Move(block, group, gradient, direction, slope, slope, quadratic, lambda: slope)
 
 
-def _measure(own: dict[str, Any], V: Tensor, damping: float | Tensor, mode: str) -> tuple[Tensor, Tensor]:
+def _measures(
+    block: Block, state: State, V: Tensor, damping: float | Tensor, mode: str
+) -> tuple[Measure, Measure]:
     """``V' F V`` with the current factors, undamped and damped."""
+    if isinstance(block, FreeBlock):
+        fisher = block.fisher
+        return lambda: fisher * V.square().sum(), lambda: (fisher + damping) * V.square().sum()
+    own = state[block.key]
     A, S, inverse = own["A"], own["S"], own["inverse"]
-    VA, SV = V @ A, S @ V
-    quadratic = (SV * VA).sum()
-    if mode == "eigen":
-        return quadratic, quadratic + damping * V.square().sum()
-    shift_A, shift_S = inverse["A_shift"], inverse["S_shift"]
-    damped = ((SV + shift_S * V) * (VA + shift_A * V)).sum()
+
+    def quadratic() -> Tensor:
+        return torch.sum((S @ V) * (V @ A))
+
+    def damped() -> Tensor:
+        if mode == "eigen":
+            return quadratic() + damping * V.square().sum()
+        return torch.sum((S @ V + inverse["S_shift"] * V) * (V @ A + inverse["A_shift"] * V))
+
     return quadratic, damped

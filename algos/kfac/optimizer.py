@@ -13,13 +13,12 @@ from torch.optim import Optimizer
 
 from algos.kfac.coverage import blocks_of
 from algos.kfac.distributions import OutputDistribution, realised_kl
-from algos.kfac.errors import FactorizationError, NoStatisticsError
-from algos.kfac.inverse import invert
-from algos.kfac.layers import Block, LayerBlock
+from algos.kfac.errors import NoStatisticsError
+from algos.kfac.layers import Block, FreeBlock, LayerBlock
 from algos.kfac.moves import Move, fresh_move
 from algos.kfac.observer import Observer
 from algos.kfac.options import Choice, check_group, check_options
-from algos.kfac.refresh import Inverses, RefreshSchedule
+from algos.kfac.refresh import RefreshSchedule
 from algos.kfac.trust_region import Step, as_outputs, exact_quadratic, step_length
 
 _COUNTERS = ("skipped_steps", "kept_inverses", "float64_retries")
@@ -260,28 +259,12 @@ class KFAC(Optimizer):
             )
 
     def _refresh_inverses(self) -> None:
-        first = any("inverse" not in self.state[block.key] for block in self._layers)
-        for inverses in self._refresh.advance(self._steps, first, self._inversion):
-            for block in self._layers:
-                if block.name not in inverses:
-                    continue
-                result = inverses[block.name]
-                if result.inverse is None:
-                    raise FactorizationError(f"layer {block.name!r}: the damped factors cannot be inverted")
-                self.state[block.key]["inverse"] = result.inverse
-                self._count("kept_inverses", result.kept)
-                self._count("float64_retries", result.retried)
-
-    def _inversion(self) -> Callable[[], Inverses]:
-        """The inversion of the factors as they are now; factors are never changed in place."""
-        jobs = []
-        for index, block in self._blocks:
-            if isinstance(block, LayerBlock):
-                state = self.state[block.key]
-                damping = self.param_groups[index]["damping"]
-                jobs.append((block.name, state["A"], state["S"], damping, state.get("inverse")))
-        mode = self.options["damping_mode"]
-        return lambda: {name: invert(mode, A, S, damping, last) for name, A, S, damping, last in jobs}
+        groups = [(block, self.param_groups[i]) for i, block in self._blocks if isinstance(block, LayerBlock)]
+        for kept, retried in self._refresh.install(
+            self._steps, groups, self.state, self.options["damping_mode"]
+        ):
+            self._count("kept_inverses", kept)
+            self._count("float64_retries", retried)
 
     def _moves(self) -> list[Move]:
         averaged = self.options["momentum_order"] == "average_then_clip"
@@ -303,11 +286,12 @@ class KFAC(Optimizer):
             tangents = {self._names[id(p)]: u for move in moves for p, u in move.scaled()}
             call, heads = self._observer.sample(self.options["metric_batch"])
             quadratic = exact_quadratic(self.model, tangents, call, heads)
-            quadratic = quadratic + sum(move.lr**2 * move.free_quadratic for move in moves)
+            free = [move for move in moves if isinstance(move.block, FreeBlock)]  # not seen by the outputs
+            quadratic = quadratic + sum(move.lr**2 * move.quadratic() for move in free)
         elif metric == "damped":
-            quadratic = torch.stack([move.lr**2 * move.damped for move in moves]).sum()
+            quadratic = torch.stack([move.lr**2 * move.damped() for move in moves]).sum()
         else:
-            quadratic = torch.stack([move.lr**2 * move.quadratic for move in moves]).sum()
+            quadratic = torch.stack([move.lr**2 * move.quadratic() for move in moves]).sum()
         return slope, quadratic, finite
 
     def _finish(self, moves: Sequence[Move], slope: Tensor, quadratic: Tensor, finite: Tensor) -> None:

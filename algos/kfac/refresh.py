@@ -7,14 +7,17 @@ independent of timing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from algos.kfac.inverse import Inverted
+from algos.kfac.errors import FactorizationError
+from algos.kfac.inverse import Inverted, invert
+from algos.kfac.layers import LayerBlock
 
 Inverses = dict[str, Inverted]
 
@@ -38,6 +41,44 @@ class RefreshSchedule:
         self.pending: Future[Inverses] | Inverses | None = None
         self.due = 0
         self._pool: ThreadPoolExecutor | None = None
+
+    def install(
+        self,
+        step: int,
+        layers: Sequence[tuple[LayerBlock, dict[str, Any]]],
+        state: MutableMapping[Any, Any],
+        mode: str,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Put the inverses that are due at `step` into `state`.
+
+        Args:
+            step: number of optimizer steps done before this one.
+            layers: every layer's block with its parameter group, for the damping.
+            state: the optimizer's; factors in it are never changed in place.
+            mode: ``"factored"`` or ``"eigen"``.
+
+        Yields:
+            Per layer whether the last inverse was kept, and whether float64 was needed; 0-d bool.
+
+        Raises:
+            FactorizationError: an inversion failed and the layer has no earlier inverse.
+        """
+
+        def job() -> Callable[[], Inverses]:
+            snapshot = []
+            for block, group in layers:
+                own = state[block.key]
+                snapshot.append((block.name, own["A"], own["S"], group["damping"], own.get("inverse")))
+            return lambda: {name: invert(mode, A, S, lam, last) for name, A, S, lam, last in snapshot}
+
+        first = any("inverse" not in state[block.key] for block, _ in layers)
+        for inverses in self.advance(step, first, job):
+            for block, _ in layers:
+                result = inverses[block.name]
+                if result.inverse is None:
+                    raise FactorizationError(f"layer {block.name!r}: the damped factors cannot be inverted")
+                state[block.key]["inverse"] = result.inverse
+                yield result.kept, result.retried
 
     def advance(self, step: int, first: bool, job: Callable[[], Callable[[], Inverses]]) -> list[Inverses]:
         """What to install at `step`, oldest first.

@@ -90,16 +90,16 @@ def batch_factors(
     batch = outputs[0].shape[0]
     check_scores(outputs, score_sets)
     S: list[Tensor] = []
-    for scores in score_sets:
-        grads = tape.backward(outputs, scores)
-        parts = [score_factor(block, g) for block, g in zip(tape.blocks, grads, strict=True)]
-        S = parts if not S else [total.add_(part) for total, part in zip(S, parts, strict=True)]
-    A = []
-    for block in tape.blocks:
-        x = tape.layers[block.name].input
-        block.check_batch(x, batch)
-        x = x.to(block.key.dtype)
-        A.append(input_factor(block, x, max_rows, generator))
+    A: list[Tensor] = []
+    with torch.autocast(outputs[0].device.type, enabled=False):  # moments are in the parameters' precision
+        for scores in score_sets:
+            grads = tape.backward(outputs, scores)
+            parts = [score_factor(b, g.to(b.key.dtype)) for b, g in zip(tape.blocks, grads, strict=True)]
+            S = parts if not S else [total.add_(part) for total, part in zip(S, parts, strict=True)]
+        for block in tape.blocks:
+            x = tape.layers[block.name].input
+            block.check_batch(x, batch)
+            A.append(input_factor(block, x.to(block.key.dtype), max_rows, generator))
     _check_finite(tape.blocks, A, S, outputs, score_sets)
     return list(zip(A, S, strict=True))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import zlib
 from typing import Any
@@ -38,6 +39,8 @@ class GymVecEnv(HarnessVecEnv):
         training: bool = True,
     ) -> None:
         self.protocol = protocol
+        if isinstance(protocol, MujocoProtocol):
+            _log_physics_warnings()
         self.envs = [gymnasium.make(env_id, disable_env_checker=True) for _ in range(n_envs)]
         space = self.envs[0].observation_space
         _check_space(env_id, space, normalize=protocol.normalize_obs)
@@ -165,6 +168,13 @@ class GymVecEnv(HarnessVecEnv):
 
     def _fault(self, index: int, what: str) -> EnvironmentFault:
         return EnvironmentFault(f"{self.env_id} (index {index}): the {what} is not finite")
+
+
+def _log_physics_warnings() -> None:
+    """MuJoCo's warnings go to the log; left alone, it appends them to a file in the working directory."""
+    import mujoco
+
+    mujoco.set_mju_user_warning(logging.getLogger("mujoco").warning)
 
 
 def _check_space(env_id: str, space: spaces.Space[Any], *, normalize: bool) -> None:

@@ -52,16 +52,17 @@ class _Normalized(_Frozen):
 
 
 class MujocoProtocol(_Normalized):
-    """A MuJoCo task from its state, observations normalised by running mean and variance.
+    """A MuJoCo task from its state, observations and rewards normalised by running statistics.
 
-    Reward normalisation divides by the running standard deviation of the discounted return; its discount is
-    the agent's gamma, given when the environment is made.
+    Observations lose their running mean and are divided by their running standard deviation; rewards are
+    divided by the running standard deviation of the discounted return, whose discount is the agent's gamma.
+    The paper is silent on both; its authors' MuJoCo code normalises both. Recorded returns stay raw.
     """
 
     name: Literal["mujoco"] = "mujoco"
     version: Version = 1
     normalize_obs: bool = True
-    normalize_reward: bool = False
+    normalize_reward: bool = True
 
 
 class GymProtocol(_Normalized):

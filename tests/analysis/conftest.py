@@ -9,13 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from analysis.reference import Reference
-
-# Speed is not what these tests check, and the machine may be busy.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 
 @dataclass
@@ -41,6 +36,7 @@ class FabricatedRuns:
         error: str | None = None,
         hyperparameters: dict[str, Any] | None = None,
         protocol: dict[str, Any] | None = None,
+        code: str = "0123456789abcdef",
     ) -> Path:
         """A run whose every episode takes ``length`` timesteps; returns its directory."""
         directory = self.root / sweep / agent / env_id.replace("/", "-") / identity / f"seed-{seed}"
@@ -55,7 +51,12 @@ class FabricatedRuns:
             "hyperparameters": hyperparameters or {},
             "seed": seed,
         }
-        run = {"record_version": 1, "sweep": sweep, "spec": spec, "attempts": []}
+        run = {
+            "record_version": 1,
+            "sweep": sweep,
+            "spec": spec,
+            "attempts": [{"provenance": {"agent_digest": code}}],
+        }
         (directory / "run.json").write_text(json.dumps(run))
         status = {
             "state": state,

@@ -36,6 +36,13 @@ def test_unfinished_and_failed_runs_are_named(runs) -> None:
     )
 
 
+def test_rows_of_mixed_code_are_named(runs) -> None:
+    for seed, code in enumerate(["old", "new", "new"]):
+        runs.add([1.0] * 100, seed=seed, code=code)
+    warnings = report(runs.root, ["sweep"]).warnings
+    assert warnings == ("acktr on Pong: mixes results of different code of the agent (seed 0 and seed 1, 2)",)
+
+
 def test_missing_runs_are_named(runs) -> None:
     runs.add(RISING, agent="a2c", seed=0)
     runs.add(RISING, agent="acktr", seed=0)

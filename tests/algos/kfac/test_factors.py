@@ -246,6 +246,24 @@ def test_running_factors_are_the_weighted_mean_of_the_batches(fp64: None) -> Non
     torch.testing.assert_close(factors(opt, "")[0], expected, rtol=1e-12, atol=0)
 
 
+def test_mixed_precision_keeps_the_factors_in_the_parameters_precision() -> None:
+    net = TwoHeads(mlp(8, 16, 16), 16, 3)
+    x = torch.randn(200, 8)
+    full, mixed = KFAC(net), KFAC(net)
+    observe(full, x, actor_critic_heads, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        observe(
+            mixed,
+            x,
+            lambda o: actor_critic_heads(tuple(t.float() for t in o)),
+            generator=torch.Generator().manual_seed(0),
+        )
+    for block in full.blocks:
+        for ours, theirs in zip(factors(mixed, block.name), factors(full, block.name), strict=True):
+            assert ours.dtype == torch.float32
+            assert relative(ours, theirs) < 2e-2
+
+
 def test_a_weighted_mean_of_micro_batches_is_the_batch(fp64: None) -> None:
     net = TwoHeads(mlp(4, 6, 5), 5, 3)
     x = torch.randn(12, 4)

@@ -38,7 +38,7 @@ def solve(mode: str, A: Tensor, S: Tensor, V: Tensor, damping: float) -> tuple[T
     inverted = invert(mode, A, S, damping, None)
     assert inverted.inverse is not None
     result = precondition(mode, inverted.inverse, V, damping)
-    return result.direction, result.quadratic
+    return result.direction, result.quadratic()
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from algos.kfac import KFAC
-from algos.kfac import optimizer as optimizer_module
+from algos.kfac import refresh as refresh_module
 from tests.algos.kfac.conftest import TwoHeads, actor_critic_heads, factors, mlp, observe
 
 
@@ -68,14 +68,14 @@ def test_background_and_foreground_agree_bit_for_bit(
     foreground, _ = run(**options)
     fast, _ = run(inverse_background=True, **options)
     where: set[str] = set()
-    original = optimizer_module.invert
+    original = refresh_module.invert
 
     def slow(*args: Any) -> Any:
         where.add(threading.current_thread().name)
         time.sleep(0.005)
         return original(*args)
 
-    monkeypatch.setattr(optimizer_module, "invert", slow)
+    monkeypatch.setattr(refresh_module, "invert", slow)
     slowed, _ = run(inverse_background=True, **options)
     assert any(name.startswith("kfac-inverse") for name in where)
     for a, b, c in zip(*(opt.model.parameters() for opt in (foreground, fast, slowed)), strict=True):
@@ -101,7 +101,7 @@ def test_an_error_in_the_background_surfaces_at_the_step_that_needs_the_result(
     def broken(*_: Any) -> Any:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(optimizer_module, "invert", broken)
+    monkeypatch.setattr(refresh_module, "invert", broken)
     opt.step()  # starts a refresh
     opt.step()
     with pytest.raises(MemoryError, match="no room"):

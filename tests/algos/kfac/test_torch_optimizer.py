@@ -168,7 +168,7 @@ def test_it_minimises_faster_than_the_same_step_along_the_gradient() -> None:
             loss = 0.5 * (out - y).square().mean()
             loss.backward()
             opt.step()
-        return float(loss)
+        return float(loss.detach())
 
     assert train(True) < 0.3 * train(False)
 

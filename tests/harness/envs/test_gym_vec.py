@@ -75,7 +75,7 @@ def trace(venv: HarnessVecEnv, n_steps: int) -> list[np.ndarray]:
 @pytest.mark.parametrize(
     ("env_id", "protocol"),
     [
-        ("InvertedPendulum", MujocoProtocol(normalize_reward=True)),
+        ("InvertedPendulum", MujocoProtocol()),
         ("HalfCheetah", MujocoProtocol()),
         ("CartPole-v1", GymProtocol()),
         ("FrozenLake-v1", GymProtocol()),
@@ -97,8 +97,9 @@ def test_environments_and_episodes_differ() -> None:
 
 def test_statistics_and_outputs_are_those_of_vec_normalize() -> None:
     """Against SB3 on the same stream of raw observations, episode ends included."""
-    ours = make_vec_env("InvertedPendulum", MujocoProtocol(normalize_reward=True), 2, 3, gamma=0.9)
-    raw = make_vec_env("InvertedPendulum", MujocoProtocol(normalize_obs=False), 2, 3)
+    ours = make_vec_env("InvertedPendulum", MujocoProtocol(), 2, 3, gamma=0.9)
+    unnormalised = MujocoProtocol(normalize_obs=False, normalize_reward=False)
+    raw = make_vec_env("InvertedPendulum", unnormalised, 2, 3)
     theirs: Any = VecNormalize(raw, gamma=0.9)
     np.testing.assert_allclose(ours.reset(), theirs.reset(), rtol=1e-5, atol=1e-6)
     ended = 0
@@ -122,7 +123,7 @@ def test_statistics_and_outputs_are_those_of_vec_normalize() -> None:
 
 
 def test_the_simulation_is_that_of_gymnasium() -> None:
-    venv = make_vec_env("Hopper", MujocoProtocol(normalize_obs=False), 1, 5)
+    venv = make_vec_env("Hopper", MujocoProtocol(normalize_obs=False, normalize_reward=False), 1, 5)
     first = venv.reset()[0]
     plain = gymnasium.make("Hopper-v5")
     observation, _ = plain.reset(seed=venv.seed(5)[0])
@@ -154,12 +155,12 @@ def test_a_time_limit_is_a_truncation_and_a_fall_is_not() -> None:
 
 
 def test_statistics_stand_still_when_not_training() -> None:
-    venv = make_vec_env("InvertedPendulum", MujocoProtocol(normalize_reward=True), 2, 0)
+    venv = make_vec_env("InvertedPendulum", MujocoProtocol(), 2, 0)
     trace(venv, 20)
     learned = venv.protocol_state()
     assert float(learned["obs_count"]) == pytest.approx(42, abs=1e-3)
 
-    other = make_vec_env("InvertedPendulum", MujocoProtocol(normalize_reward=True), 2, 1, training=False)
+    other = make_vec_env("InvertedPendulum", MujocoProtocol(), 2, 1, training=False)
     other.load_protocol_state(learned)
     trace(other, 20)
     for key in ("obs_mean", "obs_var", "obs_count", "returns_mean", "returns_var", "returns_count"):

@@ -15,7 +15,7 @@ CASES: dict[str, tuple[str, Any, int]] = {
     "short games, seeds of many games": ("SpaceInvaders", AtariProtocol(max_frames_per_episode=100), 130),
     "a reset that does not forget": ("IceHockey", AtariProtocol(max_frames_per_episode=200), 60),
     "sticky": ("Breakout", AtariProtocol(repeat_action_probability=0.25, max_frames_per_episode=200), 60),
-    "mujoco": ("Hopper", MujocoProtocol(normalize_reward=True), 70),
+    "mujoco": ("Hopper", MujocoProtocol(), 70),
     "discrete": ("CartPole-v1", GymProtocol(), 70),
     "continuous": ("Pendulum-v1", GymProtocol(normalize_obs=True), 70),
 }
