@@ -243,8 +243,8 @@ def compare(updates: int) -> list[list[str]]:
 
     The first setting trains, with momentum. Before each update every setting makes the step without momentum
     that it would have made, and it is undone. Columns: cosine with the first setting's step; first-order
-    decrease of the loss per root of exact KL, relative to the first setting; realised KL over delta; share of
-    updates that the trust region clipped.
+    decrease of the loss per root of exact KL, relative to the first setting; realised KL over delta, of policy
+    and value; share of updates that the trust region clipped.
     """
     net = AtariNet(4)
     parameters = dict(net.named_parameters())
@@ -263,37 +263,37 @@ def compare(updates: int) -> list[list[str]]:
         loss.backward()
         first: tuple[Tensor, float] | None = None
         for name, opt in optimizers.items():
-            step, kl = tentative_step(opt)
+            step, kl = tentative_step(opt, batch[0])
             with torch.no_grad():
                 q = float(exact_quadratic(net, step, ((batch[0],), {}), net.heads(outputs)))
             flat = torch.cat([move.flatten() for move in step.values()])
             progress = -sum(float((parameters[key].grad * move).sum()) for key, move in step.items()) / q**0.5
             first = first or (flat, progress)
             cosine = float(torch.cosine_similarity(flat, first[0], dim=0))
-            rows[name].append(
-                [cosine, progress / first[1], kl / opt.param_groups[0]["delta"], float(opt.last["clipped"])]
-            )
+            rows[name].append([cosine, progress / first[1], *kl, float(opt.last["clipped"])])
         next(iter(optimizers.values())).step()
     late = {name: list(zip(*values[updates // 2 :], strict=True)) for name, values in rows.items()}
     return [
         [
             name,
-            *(f"{statistics.median(column):.3f}" for column in columns[:3]),
-            f"{statistics.mean(columns[3]):.2f}",
+            *(f"{statistics.median(column):.3f}" for column in columns[:4]),
+            f"{statistics.mean(columns[4]):.2f}",
         ]
         for name, columns in late.items()
     ]
 
 
 @torch.no_grad()
-def tentative_step(opt: KFAC) -> tuple[dict[str, Tensor], float]:
-    """The step without momentum, by parameter name, and its realised KL; the parameters stay."""
+def tentative_step(opt: KFAC, obs: Tensor) -> tuple[dict[str, Tensor], list[float]]:
+    """The step without momentum, by parameter name, and its realised KL over delta per head; it is undone."""
     start = {name: p.detach().clone() for name, p in opt.model.named_parameters()}
+    before = opt.model.heads(opt.model(obs))
     group = opt.param_groups[0]
     momentum, group["momentum"] = group["momentum"], 0.0
     opt.step()
     group["momentum"] = momentum
-    kl = float(opt.realised_kl(opt.model.heads))
+    after = opt.model.heads(opt.model(obs))
+    kl = [float(b.kl(a).mean()) / group["delta"] for b, a in zip(before, after, strict=True)]
     step = {name: p - start[name] for name, p in opt.model.named_parameters()}
     for name, p in opt.model.named_parameters():
         p.copy_(start[name])
@@ -332,7 +332,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         rows = [[label, f"{a:.0f}", f"{k:.0f}", f"{k - a:.0f}"] for label, (a, k) in peaks.items()]
         print(table(["", "A2C MiB", "ACKTR MiB", "extra"], rows))
     elif args.compare:
-        print(table(["", "cosine", "progress", "KL / delta", "clipped"], compare(args.compare)))
+        print(table(["", "cosine", "progress", "policy KL", "value KL", "clipped"], compare(args.compare)))
     else:
         header = ["", "A2C ms", "ACKTR ms", "ratio", "A2C CPU ms", "ACKTR CPU ms", "CPU ratio"]
         print(table(header, [time_case(case, args.repetitions) for case in cases]))
