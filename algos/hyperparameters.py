@@ -7,9 +7,9 @@ Constructors use the nested models to validate ``kfac_kwargs`` and ``critic_kwar
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from algos.schedules import ScheduleField
 
@@ -96,6 +96,20 @@ class KFACOptions(Schema):
     stats_batch: Count | None = Field(None, description="examples used for statistics; null: all")
     stats_patches: Count | None = Field(None, description="conv patches per example; null: all")
     inverse_every: Count = Field(1, description="updates between inverses")
+    inverse_lag: Annotated[int, BeforeValidator(_no_bool), Field(ge=0)] = Field(
+        0,
+        description="updates from an inversion's start until its result is used (section 3.1: asynchronous)",
+    )
+    inverse_background: bool = Field(False, description="compute lagged inverses in a thread; same results")
+    metric_batch: Count | None = Field(None, description="examples used by the exact metric; null: all")
+
+    @model_validator(mode="after")
+    def _lag_within_period(self) -> Self:
+        if self.inverse_lag > self.inverse_every:
+            raise ValueError(
+                f"inverse_lag is {self.inverse_lag}, expected at most inverse_every={self.inverse_every}"
+            )
+        return self
 
 
 class CriticOptions(Schema):

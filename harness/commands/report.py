@@ -14,18 +14,25 @@ def report(
     sweeps: Annotated[list[str], typer.Argument(help="Names of sweeps.", metavar="SWEEP...")],
     runs_dir: RunsDir = RUNS_DIR,
     out: Annotated[
-        Path | None, typer.Option(help="Write tables and figures into this directory.", metavar="DIR")
+        Path | None,
+        typer.Option(
+            help="Directory for tables and figures; with --json or --markdown none are written without it.",
+            metavar="DIR",
+            show_default="reports/SWEEP",
+        ),
     ] = None,
     as_json: Json = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table in Markdown.")] = False,
 ) -> None:
-    """Compare the algos of sweeps: returns, episodes to the reference level, speed, and curves with --out."""
+    """Compare the algos of sweeps: returns, episodes to the reference level, speed, learning curves."""
     from analysis.load import SweepError
     from analysis.report import report as make_report
     from harness.spec import SpecError
 
     if as_json and as_markdown:
         raise SpecError("--json and --markdown: expected one of them")
+    if out is None and not (as_json or as_markdown):
+        out = Path("reports") / "+".join(Path(sweep).name for sweep in sweeps)
     try:
         content = make_report(runs_dir, sweeps)
         paths = content.write(out) if out is not None else []

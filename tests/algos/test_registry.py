@@ -41,6 +41,16 @@ def test_every_hyperparameter_is_an_argument_of_the_constructor(name: str) -> No
     assert set(agent.hyperparameters.model_fields) - {"n_envs"} <= arguments
 
 
+def test_every_kfac_option_is_an_argument_of_the_optimizer_with_its_default() -> None:
+    from algos.hyperparameters import KFACOptions
+    from algos.kfac import KFAC
+
+    arguments = inspect.signature(KFAC).parameters
+    set_by_the_agent = {"model", "params", "lr", "delta", "step_rule", "free", "seed"}
+    assert set(KFACOptions.model_fields) == set(arguments) - set_by_the_agent
+    assert KFACOptions().model_dump() == {name: arguments[name].default for name in KFACOptions.model_fields}
+
+
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_defaults_equal_those_of_the_constructor(name: str) -> None:
     agent = get_agent(name)
@@ -106,6 +116,7 @@ def test_an_unknown_preset_is_refused() -> None:
         {"gamma": 1.5},
         {"eta_max": -0.1},
         {"kfac_kwargs": {"momentum": 1.0}},
+        {"kfac_kwargs": {"inverse_lag": 2}},
         {"kfac_kwargs": {"metric": "euclid"}},
         {"critic_kwargs": {"n_updates": 0}},
         {"ent_coef": float("nan")},

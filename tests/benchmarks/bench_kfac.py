@@ -243,8 +243,8 @@ def compare(updates: int) -> list[list[str]]:
 
     The first setting trains, with momentum. Before each update every setting makes the step without momentum
     that it would have made, and it is undone. Columns: cosine with the first setting's step; first-order
-    decrease of the loss per root of exact KL, relative to the first setting; realised KL over delta, of policy
-    and value; share of updates that the trust region clipped.
+    decrease of the loss per root of exact KL, relative to the first setting; realised KL over delta, of
+    policy and value; share of updates that the trust region clipped.
     """
     net = AtariNet(4)
     parameters = dict(net.named_parameters())

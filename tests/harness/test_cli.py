@@ -344,6 +344,9 @@ def test_a_real_sweep_and_its_report(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert row["env_id"] == "CartPole-v1"
     assert Path("out/curves.png").stat().st_size > 0
     assert "| CartPole-v1 |" in harness("report", "real", "--markdown").stdout
+    assert not Path("reports").exists()
+    assert harness("report", "real").exit_code == 0
+    assert Path("reports/real/curves.png").stat().st_size > 10_000
 
 
 def test_doctor_finds_this_machine_well(here: Path) -> None:
