@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from gymnasium import spaces
@@ -28,7 +28,7 @@ from algos.acktr_heads import (
     shares_parameters,
 )
 from algos.hyperparameters import CriticOptions, KFACOptions
-from algos.kfac import KFAC, Gaussian, OutputDistribution, realised_kl
+from algos.kfac import KFAC, Gaussian, OutputDistribution, RunningSigma, realised_kl
 from algos.kfac.trust_region import as_outputs
 from algos.networks import PAPER_POLICIES
 from algos.schedules import ScheduleData, as_callable
@@ -39,8 +39,8 @@ class ACKTR(OnPolicyAlgorithm):
 
     One update per rollout of ``n_envs * n_steps`` timesteps (section 3). Where actor and critic share
     parameters, one optimizer works on the Fisher matrix of the joint distribution
-    ``p(a, v | s) = pi(a | s) N(v; V(s), 1)``; where they do not, each has its own, with its own ``eta_max``
-    and ``delta`` (section 3.2). The step is ``eta = min(eta_max, sqrt(2 delta / step' F step))``.
+    ``p(a, v | s) = pi(a | s) N(v; V(s), sigma^2)``; where they do not, each has its own, with its own
+    ``eta_max`` and ``delta`` (section 3.2). The step is ``eta = min(eta_max, sqrt(2 delta / step' F step))``.
 
     Args:
         policy: policy class or alias: ``MlpPolicy``, ``CnnPolicy``, ``MultiInputPolicy``, and the paper's
@@ -54,6 +54,8 @@ class ACKTR(OnPolicyAlgorithm):
         ent_coef: weight of the entropy bonus (0.01 on Atari, Appendix A.1).
         vf_coef: weight of the mean squared value error on a shared network; 0.5 is the paper's half.
         normalize_advantage: standardise advantages within a batch.
+        critic_sigma: standard deviation of the critic's output distribution (section 3.1): 1 is vanilla
+            Gauss-Newton; ``"adaptive"`` follows the standard deviation of the Bellman error (Appendix D).
         kfac_kwargs: :class:`algos.hyperparameters.KFACOptions` as a mapping.
         critic_kwargs: :class:`algos.hyperparameters.CriticOptions` as a mapping; used when the critic shares
             nothing with the actor.
@@ -68,7 +70,7 @@ class ACKTR(OnPolicyAlgorithm):
 
     Raises:
         pydantic.ValidationError: an unknown or invalid key in ``kfac_kwargs`` or ``critic_kwargs``.
-        ValueError: a batch of one timestep, gSDE, or an optimizer class in ``policy_kwargs``.
+        ValueError: a batch of one timestep, an optimizer class in ``policy_kwargs``, a bad ``critic_sigma``.
         algos.kfac.KFACError: the policy has a layer that K-FAC does not cover.
     """
 
@@ -92,6 +94,7 @@ class ACKTR(OnPolicyAlgorithm):
         ent_coef: float = 0.0,
         vf_coef: float = 0.5,
         normalize_advantage: bool = False,
+        critic_sigma: float | Literal["adaptive"] = 1.0,
         kfac_kwargs: dict[str, Any] | None = None,
         critic_kwargs: dict[str, Any] | None = None,
         kl_interval: int = 10,
@@ -133,17 +136,21 @@ class ACKTR(OnPolicyAlgorithm):
             raise ValueError("policy_kwargs: ACKTR's optimizer is K-FAC; remove optimizer_class")
         if self.env is not None and n_steps * self.n_envs < 2:
             raise ValueError(f"n_steps * n_envs is {n_steps * self.n_envs}; ACKTR needs at least 2 timesteps")
+        if critic_sigma != "adaptive" and not (isinstance(critic_sigma, int | float) and critic_sigma > 0):
+            raise ValueError(f"critic_sigma is {critic_sigma!r}; expected a positive number or 'adaptive'")
         self.normalize_advantage = normalize_advantage
         self.delta = as_callable(delta)
         self.kfac_kwargs = KFACOptions.model_validate(kfac_kwargs or {}).model_dump()
         self.critic_kwargs = CriticOptions.model_validate(critic_kwargs or {}).model_dump()
         self.kl_interval = kl_interval
+        self.critic_sigma = critic_sigma
         if _init_setup_model:
             self._setup_model()
 
     def _setup_model(self) -> None:
         super()._setup_model()
         policy, seed = self.policy, self.seed or 0
+        self.running_sigma = RunningSigma().to(self.device) if self.critic_sigma == "adaptive" else None
         self.shares_parameters = shares_parameters(policy)
         view = JointView(policy) if self.shares_parameters else ActorView(policy)
         free = {"log_std": 2.0} if hasattr(view, "log_std") else None  # Fisher information of a log-std
@@ -193,7 +200,7 @@ class ACKTR(OnPolicyAlgorithm):
         heads: list[OutputDistribution] = [output_distribution(self.policy, outputs[0])]
         loss = self._policy_loss(outputs[0], batch)
         if self.shares_parameters:
-            heads.append(Gaussian(outputs[1]))
+            heads.append(self._value_distribution(outputs[1], batch))
             loss = loss + self.vf_coef * self._value_loss(outputs[1], batch)
         optimizer.observe(outputs, distributions=heads)
         old = heads[0].detach()
@@ -209,8 +216,10 @@ class ACKTR(OnPolicyAlgorithm):
         for update in range(self.critic_kwargs["n_updates"]):
             with optimizer.record():
                 values = optimizer.model(observations)
-            optimizer.observe(values, distributions=[Gaussian(values)])
-            self._descend(optimizer, 0.5 * self._value_loss(values, batch, log=update == 0))
+            head = self._value_distribution(values, batch)
+            optimizer.observe(values, distributions=[head])
+            loss = 0.5 * self._value_loss(values, batch, log=update == 0) / head.sigma.square()
+            self._descend(optimizer, loss)
         self._log_step(optimizer, "train/critic_")
 
     def _policy_loss(self, parameters: Tensor, batch: RolloutBufferSamples) -> Tensor:
@@ -229,6 +238,14 @@ class ACKTR(OnPolicyAlgorithm):
         self.logger.record("train/policy_loss", policy_loss.item())
         self.logger.record("train/entropy_loss", entropy_loss.item())
         return policy_loss + self.ent_coef * entropy_loss
+
+    def _value_distribution(self, values: Tensor, batch: RolloutBufferSamples) -> Gaussian:
+        """The critic's output distribution for values ``[B, 1]``."""
+        if self.running_sigma is None:
+            return Gaussian(values, float(self.critic_sigma))
+        sigma = self.running_sigma(batch.returns - values.detach().flatten())
+        self.logger.record("train/critic_sigma", sigma.item())
+        return Gaussian(values, sigma)
 
     def _value_loss(self, values: Tensor, batch: RolloutBufferSamples, log: bool = True) -> Tensor:
         """Mean squared error of values ``[B, 1]`` against the returns; 0-d."""
@@ -255,12 +272,14 @@ class ACKTR(OnPolicyAlgorithm):
         self.logger.record(f"{prefix}kept_inverses", int(counters["kept_inverses"]))
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "critic_optimizer"]
+        return [*super()._excluded_save_params(), "critic_optimizer", "running_sigma"]
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         names = ["policy", "policy.optimizer"]
         if self.critic_optimizer is not None:
             names.append("critic_optimizer")
+        if self.running_sigma is not None:
+            names.append("running_sigma")
         return names, []
 
 

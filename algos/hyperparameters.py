@@ -130,6 +130,9 @@ class ACKTR(OnPolicy):
     n_steps: Count = Field(20, description="timesteps per environment and rollout")
     eta_max: ScheduleField = Field(0.25, description="eta_max, the maximum step size (section 3.2)")
     delta: ScheduleField = Field(0.001, description="delta, the trust-region radius (section 3.2)")
+    critic_sigma: Positive | Literal["adaptive"] = Field(
+        1.0, description="sigma of the critic's Gaussian (section 3.1); adaptive: of its error (Appendix D)"
+    )
     kfac_kwargs: KFACOptions = Field(default_factory=KFACOptions)
     critic_kwargs: CriticOptions = Field(default_factory=CriticOptions)
     kl_interval: Annotated[int, BeforeValidator(_no_bool), Field(ge=0)] = Field(

@@ -11,6 +11,7 @@ from algos.kfac.distributions import (
 )
 from algos.kfac.errors import KFACError
 from algos.kfac.optimizer import KFAC
+from algos.kfac.sigma import RunningSigma
 
 __all__ = [
     "KFAC",
@@ -21,5 +22,6 @@ __all__ = [
     "KFACError",
     "MultiCategorical",
     "OutputDistribution",
+    "RunningSigma",
     "realised_kl",
 ]

@@ -210,17 +210,20 @@ class Gaussian(OutputDistribution):
 
     Args:
         output: value, ``[N]`` or ``[N, 1]``; further columns count as independent values.
-        sigma: standard deviation, positive.
+        sigma: standard deviation, positive; a number, or a 0-d tensor such as `RunningSigma` gives, which is
+            taken as it is so that nothing is read back from the device.
 
     Raises:
-        ValueError: if `sigma` is not positive.
+        ValueError: if `sigma` is a number that is not positive.
     """
 
-    def __init__(self, output: Tensor, sigma: float = 1.0) -> None:
-        if not sigma > 0 or not math.isfinite(sigma):
-            raise ValueError(f"sigma must be positive and finite, got {sigma}")
+    def __init__(self, output: Tensor, sigma: float | Tensor = 1.0) -> None:
         super().__init__(output)
-        self.sigma = float(sigma)
+        if not isinstance(sigma, Tensor):
+            if not sigma > 0 or not math.isfinite(sigma):
+                raise ValueError(f"sigma must be positive and finite, got {sigma}")
+            sigma = torch.full((), sigma, dtype=output.dtype, device=output.device)
+        self.sigma = sigma
 
     def score_sample(self, generator: torch.Generator | None = None) -> Tensor:
         value = self.output.detach()
@@ -228,7 +231,7 @@ class Gaussian(OutputDistribution):
         return noise / self.sigma
 
     def score_columns(self) -> Tensor:
-        return _diagonal_columns(torch.full_like(self.output.detach(), 1 / self.sigma))
+        return _diagonal_columns((1 / self.sigma).expand_as(self.output.detach()))
 
     def quadratic(self, tangent: Tensor) -> Tensor:
         return (tangent / self.sigma).square().reshape(tangent.shape[0], -1).sum(-1)
@@ -236,11 +239,11 @@ class Gaussian(OutputDistribution):
     def kl(self, other: Self) -> Tensor:
         ratio = self.sigma / other.sigma
         gap = ((self.output - other.output) / other.sigma).square()
-        terms = 0.5 * (gap + ratio**2 - 1) - math.log(ratio)
+        terms = 0.5 * (gap + ratio.square() - 1) - ratio.log()
         return terms.reshape(gap.shape[0], -1).sum(-1)
 
     def detach(self) -> Self:
-        return type(self)(self.output.detach().clone(), self.sigma)
+        return type(self)(self.output.detach().clone(), self.sigma.detach().clone())
 
     def take(self, index: Tensor) -> Self:
         return type(self)(self.output[index], self.sigma)

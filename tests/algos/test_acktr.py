@@ -136,6 +136,22 @@ def test_with_the_exact_metric_a_small_delta_is_the_realised_kl() -> None:
     assert realised == pytest.approx(np.full(len(realised), 1e-5), rel=0.2)
 
 
+@pytest.mark.parametrize("policy", ["PaperMlpPolicy", "PaperCnnPolicy"])
+def test_adaptive_sigma_follows_the_error_and_is_saved(tmp_path: Path, policy: str) -> None:
+    space, kwargs = (IMAGE, CNN) if policy == "PaperCnnPolicy" else (VECTOR, {})
+    env = make_vec_env(lambda: Toy(space, TORQUES), n_envs=2, seed=0)
+    model = ACKTR(policy, env, n_steps=8, critic_sigma="adaptive", seed=0, device="cpu", policy_kwargs=kwargs)
+    log = recorded(model)
+    model.learn(64)
+    buffer = model.rollout_buffer
+    assert len(log["train/critic_sigma"]) == 4
+    assert log["train/critic_sigma"][-1] == pytest.approx(float(model.running_sigma.sigma))
+    assert 0.1 * buffer.returns.std() < log["train/critic_sigma"][-1] < 10 * buffer.returns.std()
+    model.save(tmp_path / "model")
+    loaded = ACKTR.load(tmp_path / "model", env=env, device="cpu")
+    assert torch.equal(loaded.running_sigma.sigma, model.running_sigma.sigma)
+
+
 def test_schedules_reach_the_optimizers() -> None:
     env = make_vec_env("CartPole-v1", n_envs=2, seed=0)
     model = ACKTR(
@@ -201,6 +217,8 @@ def test_it_learns_cartpole() -> None:
         ({"kfac_kwargs": {"dampin": 1.0}}, "dampin"),
         ({"critic_kwargs": {"n_updates": 0}}, "n_updates"),
         ({"eta_max": -1.0}, "expected a number >= 0"),
+        ({"critic_sigma": "adaptiv"}, "critic_sigma is 'adaptiv'; expected a positive number or 'adaptive'"),
+        ({"critic_sigma": 0.0}, "critic_sigma is 0.0"),
         ({"policy_kwargs": {"optimizer_class": torch.optim.Adam}}, "ACKTR's optimizer is K-FAC"),
     ],
     ids=str,

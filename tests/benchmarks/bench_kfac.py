@@ -33,13 +33,15 @@ Batch = tuple[Tensor, Tensor, Tensor]  # observations, actions, returns
 
 
 class AtariNet(nn.Module):
-    """The paper's network (appendix A.1): 32 filters in the third convolution."""
+    """The paper's network (appendix A.1), by default with its 32 filters in the third convolution."""
 
-    def __init__(self, actions: int) -> None:
+    def __init__(self, actions: int, filters: int = 32) -> None:
         super().__init__()
-        convolutions = [nn.Conv2d(4, 32, 8, 4), nn.Conv2d(32, 64, 4, 2), nn.Conv2d(64, 32, 3, 1)]
+        convolutions = [nn.Conv2d(4, 32, 8, 4), nn.Conv2d(32, 64, 4, 2), nn.Conv2d(64, filters, 3, 1)]
         layers = [layer for conv in convolutions for layer in (conv, nn.ReLU(inplace=True))]
-        self.trunk = nn.Sequential(*layers, nn.Flatten(), nn.Linear(32 * 7 * 7, 512), nn.ReLU(inplace=True))
+        self.trunk = nn.Sequential(
+            *layers, nn.Flatten(), nn.Linear(filters * 7 * 7, 512), nn.ReLU(inplace=True)
+        )
         self.pi, self.v = nn.Linear(512, actions), nn.Linear(512, 1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
@@ -134,11 +136,16 @@ class Case:
     atari: bool
     batch_size: int
     options: dict[str, Any]
+    filters: int = 32
 
     def make(self) -> tuple[Net, Batch]:
         n = self.batch_size
         if self.atari:
-            return AtariNet(6), (torch.rand(n, 4, 84, 84), torch.randint(6, (n,)), torch.randn(n))
+            return AtariNet(6, self.filters), (
+                torch.rand(n, 4, 84, 84),
+                torch.randint(6, (n,)),
+                torch.randn(n),
+            )
         return MujocoNet(), (torch.randn(n, 17), torch.randn(n, 6), torch.randn(n))
 
     def updates(self) -> dict[str, Callable[[], None]]:
@@ -157,6 +164,7 @@ CASES = [
     ),
     Case("64-64, batch 2500, full", False, 2500, FULL),
 ]
+A2C_AND_ACKTR_HEADER = ["", "A2C ms", "ACKTR ms", "ratio", "A2C CPU ms", "ACKTR CPU ms", "CPU ratio"]
 
 
 def time_case(case: Case, repetitions: int) -> list[str]:
@@ -334,8 +342,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     elif args.compare:
         print(table(["", "cosine", "progress", "policy KL", "value KL", "clipped"], compare(args.compare)))
     else:
-        header = ["", "A2C ms", "ACKTR ms", "ratio", "A2C CPU ms", "ACKTR CPU ms", "CPU ratio"]
-        print(table(header, [time_case(case, args.repetitions) for case in cases]))
+        print(table(A2C_AND_ACKTR_HEADER, [time_case(case, args.repetitions) for case in cases]))
 
 
 if __name__ == "__main__":
