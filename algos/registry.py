@@ -1,4 +1,4 @@
-"""Agents by name: the built-in ones and those that other packages offer.
+"""Agents by name: the built-in ones, those of SB3 and sb3-contrib, and those that other packages offer.
 
 A package offers an agent through the entry-point group ``harness.algos``::
 
@@ -16,9 +16,9 @@ import difflib
 import importlib
 import importlib.metadata
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,16 +47,26 @@ class Agent:
     Attributes:
         name: what a user types.
         target: ``module:Class``.
-        hyperparameters: pydantic model; its fields are the names that a user may set.
         presets: preset name to domain to values, each with its source.
-        sources: files whose digest identifies the agent's code.
+        make_schema: gives :attr:`hyperparameters`; may import torch.
+        find_sources: gives :attr:`sources`; may import torch.
     """
 
     name: str
     target: str
-    hyperparameters: type[BaseModel]
     presets: Presets
-    sources: tuple[Path, ...]
+    make_schema: Callable[[], type[BaseModel]]
+    find_sources: Callable[[], tuple[Path, ...]]
+
+    @cached_property
+    def hyperparameters(self) -> type[BaseModel]:
+        """Pydantic model whose fields are the names that a user may set."""
+        return self.make_schema()
+
+    @cached_property
+    def sources(self) -> tuple[Path, ...]:
+        """Files whose digest identifies the agent's code."""
+        return self.find_sources()
 
     @property
     def default_preset(self) -> str:
@@ -69,9 +79,7 @@ class Agent:
 
     def load(self) -> type[BaseAlgorithm]:
         """Import and return the agent's class."""
-        module, _, attribute = self.target.partition(":")
-        agent_class: type[BaseAlgorithm] = getattr(importlib.import_module(module), attribute)
-        return agent_class
+        return _load(self.target)
 
     def resolve(
         self, domain: str, preset: str | None = None, overrides: Mapping[str, Any] | None = None
@@ -98,8 +106,9 @@ class Agent:
 
 
 def agent_names() -> list[str]:
-    """Names of all agents, built-in first, then alphabetically."""
-    return [*BUILT_IN, *sorted(set(_entry_points()) - set(BUILT_IN))]
+    """Names of all agents: built-in, of SB3 and sb3-contrib, then other packages' alphabetically."""
+    known = [*BUILT_IN, *LIBRARY]
+    return [*known, *sorted(set(_entry_points()) - set(known))]
 
 
 @cache
@@ -110,31 +119,54 @@ def get_agent(name: str) -> Agent:
         UnknownAgent: no such agent.
     """
     if name in BUILT_IN:
-        target, schema, files = BUILT_IN[name]
-        root = Path(__file__).parent
-        return Agent(
-            name=name,
-            target=target,
-            hyperparameters=schema,
-            presets=load_presets(PRESETS_DIRECTORY / f"{name}.yaml"),
-            sources=tuple(path for pattern in files for path in sorted(root.glob(pattern))),
-        )
+        return _built_in(name)
+    if name in LIBRARY:
+        return _of_library(name)
     entry_points = _entry_points()
     if name not in entry_points:
         nearest = difflib.get_close_matches(name, agent_names(), n=3, cutoff=0.4) or agent_names()
         raise UnknownAgent(f"unknown agent {name!r}; nearest: {', '.join(nearest)}")
-    return _from_entry_point(entry_points[name])
+    target = entry_points[name].value
+    presets = Presets.plain(getattr(_load(target), "presets", {}), source=target)
+    return _of_class(name, target, presets)
 
 
-def _from_entry_point(entry_point: importlib.metadata.EntryPoint) -> Agent:
-    agent_class = entry_point.load()
+def _built_in(name: str) -> Agent:
+    target, schema, patterns = BUILT_IN[name]
+    root = Path(__file__).parent
     return Agent(
-        name=entry_point.name,
-        target=entry_point.value,
-        hyperparameters=schema_of(agent_class),
-        presets=Presets.plain(getattr(agent_class, "presets", {}), source=entry_point.value),
-        sources=(Path(inspect.getfile(agent_class)),),
+        name=name,
+        target=target,
+        presets=load_presets(PRESETS_DIRECTORY / f"{name}.yaml"),
+        make_schema=lambda: schema,
+        find_sources=lambda: tuple(path for pattern in patterns for path in sorted(root.glob(pattern))),
     )
+
+
+def _of_library(name: str) -> Agent:
+    target = LIBRARY[name]
+    file = PRESETS_DIRECTORY / f"{name}.yaml"
+    on_images = {"recurrent_ppo": "CnnLstmPolicy", "crossq": "MlpPolicy"}.get(name, "CnnPolicy")
+    images = Presets.plain({"atari": {"policy": on_images}}, source="images")
+    presets = load_presets(file) if file.exists() else images
+    return _of_class(name, target, presets)
+
+
+def _of_class(name: str, target: str, presets: Presets) -> Agent:
+    """An agent whose schema is its constructor's signature."""
+    return Agent(
+        name=name,
+        target=target,
+        presets=presets,
+        make_schema=lambda: schema_of(_load(target)),
+        find_sources=lambda: (Path(inspect.getfile(_load(target))),),
+    )
+
+
+def _load(target: str) -> type[BaseAlgorithm]:
+    module, _, attribute = target.partition(":")
+    agent_class: type[BaseAlgorithm] = getattr(importlib.import_module(module), attribute)
+    return agent_class
 
 
 def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
@@ -150,6 +182,19 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any
             rows.append((prefix + key, value))
     return rows
 
+
+LIBRARY: dict[str, str] = {
+    "ppo": "stable_baselines3:PPO",
+    "dqn": "stable_baselines3:DQN",
+    "sac": "stable_baselines3:SAC",
+    "td3": "stable_baselines3:TD3",
+    "ddpg": "stable_baselines3:DDPG",
+    "crossq": "sb3_contrib:CrossQ",
+    "qrdqn": "sb3_contrib:QRDQN",
+    "recurrent_ppo": "sb3_contrib:RecurrentPPO",
+    "tqc": "sb3_contrib:TQC",
+}
+"""Agents of SB3 and sb3-contrib under their own hyper-parameters; a file in ``presets/`` may add to them."""
 
 _SHARED_FILES = ("networks.py", "schedules.py", "hyperparameters.py")
 BUILT_IN: dict[str, tuple[str, type[BaseModel], tuple[str, ...]]] = {

@@ -24,14 +24,14 @@ def schema_of(agent_class: type) -> type[BaseModel]:
 
     An argument whose annotation (or, without one, default) is a plain type is checked against it; SB3's
     ``learning_rate`` and whatever admits a callable take a schedule; any other takes any JSON value.
-    ``policy`` defaults to ``MlpPolicy``.
+    ``policy`` defaults to the first of the agent's policy aliases.
     """
     fields: dict[str, Any] = {"n_envs": (Count, 1)}
     for name, parameter in inspect.signature(agent_class).parameters.items():
         if name in SET_BY_THE_RUNNER or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if name == "policy":
-            fields[name] = (str, "MlpPolicy")
+            fields[name] = (str, next(iter(getattr(agent_class, "policy_aliases", {})), "MlpPolicy"))
             continue
         default = ... if parameter.default is parameter.empty else parameter.default
         hint = _annotation(agent_class, name)
@@ -57,7 +57,7 @@ def _annotation(agent_class: type, name: str) -> Any:
 def _field_type(hint: Any) -> Any:
     members = _members(hint)
     if any(_is_callable(member) for member in members):
-        return ScheduleField
+        return ScheduleField | None if type(None) in members else ScheduleField
     if all(member in PLAIN or member is type(None) for member in members):
         return hint
     return Any

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import configure
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -21,7 +22,7 @@ from harness.runner.stop import EXIT_INTERRUPTED, StopFlag
 from harness.spec import RunSpec
 
 LOG_TIMESTEPS = 10_000
-"""``progress.csv`` gets a row about every so many timesteps, and at least 200 rows a run."""
+"""An on-policy agent's ``progress.csv`` gets a row about every so many timesteps, at least 200 rows a run."""
 
 
 def run(record: RunRecord, stop: StopFlag, device: str = "cpu", num_threads: int = 1) -> int:
@@ -59,9 +60,11 @@ def _train(
     try:
         agent = build_agent(spec, envs, device)
         agent.set_logger(configure(str(record.directory), ["csv"]))
-        agent.learn(
-            spec.n_timesteps, callback=[recorder, FiniteParameters()], log_interval=_log_interval(spec)
-        )
+        callbacks = [recorder, FiniteParameters()]
+        if isinstance(agent, OnPolicyAlgorithm):
+            agent.learn(spec.n_timesteps, callback=callbacks, log_interval=_log_interval(spec))
+        else:
+            agent.learn(spec.n_timesteps, callback=callbacks)
         agent.logger.close()
         if stop and agent.num_timesteps < spec.n_timesteps:
             error = f"stopped by {stop.signal_name}"
@@ -77,9 +80,9 @@ def _train(
 
 
 def _log_interval(spec: RunSpec) -> int:
-    """Rollouts between rows of ``progress.csv``."""
+    """Rollouts of an on-policy agent between rows of ``progress.csv``."""
     settings: dict[str, Any] = spec.hyperparameters
-    batch_size = int(settings["n_envs"]) * int(settings.get("n_steps", 1))
+    batch_size = int(settings["n_envs"]) * int(settings["n_steps"])
     return max(1, min(LOG_TIMESTEPS, spec.n_timesteps // 200) // batch_size)
 
 

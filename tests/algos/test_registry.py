@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from algos.presets import UnknownPreset
-from algos.registry import UnknownAgent, agent_names, get_agent
+from algos.registry import LIBRARY, UnknownAgent, agent_names, get_agent
 from algos.signature import SET_BY_THE_RUNNER, schema_of
 
 BUILT_IN = ["acktr", "a2c", "trpo"]
@@ -19,6 +19,19 @@ DOMAINS = ["atari", "mujoco", "gym"]
 
 def test_the_built_in_agents_come_first() -> None:
     assert agent_names()[:3] == BUILT_IN
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_agents_of_sb3_come_with_their_own_defaults(name: str, domain: str) -> None:
+    agent = get_agent(name)
+    resolved = agent.resolve(domain)
+    arguments = inspect.signature(agent.load()).parameters
+    assert set(resolved) == (set(arguments) & set(resolved)) | {"n_envs"}
+    assert resolved["policy"] in agent.load().policy_aliases
+    has_cnn = any("Cnn" in alias for alias in agent.load().policy_aliases)
+    assert ("Cnn" in resolved["policy"]) == (domain == "atari" and has_cnn)
+    assert agent.resolve(domain, overrides=resolved) == resolved
 
 
 def test_an_unknown_agent_is_refused_with_the_nearest_name() -> None:

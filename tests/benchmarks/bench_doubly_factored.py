@@ -1,9 +1,10 @@
 """Would the doubly factored approximation (Appendix A.1; Ba et al. 2017) pay, with 64 filters in conv3?
 
-There the fully connected layer reads 64 channels x 49 locations, and its input factor A is 3137 x 3137. Doubly
-factored, A is replaced by (channels kron locations), so that inverses and products are tiny. This measures what
-could be saved at most (A's inversion and the product with its inverse, against the same for the two small
-factors) and what is lost (relative Frobenius error of the nearest Kronecker product to A, and the cosine of
+There the fully connected layer reads 64 channels x 49 locations, and its input factor A is 3137 x 3137.
+Doubly factored, A is replaced by (channels kron locations), so that inverses and products are tiny. This
+measures what could be saved at most (A's inversion and the product with its inverse, against the same for the
+two small factors) and what is lost (relative Frobenius error of the nearest Kronecker product to A, and the
+cosine of
 ``g A_d^-1`` under either), on frames of a random Breakout player.
 
     python tests/benchmarks/bench_doubly_factored.py

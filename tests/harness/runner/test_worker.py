@@ -54,6 +54,26 @@ def test_the_baselines_repeat_themselves(make_run: MakeRun, train: Train, algo: 
     assert first == again
 
 
+@pytest.mark.parametrize(
+    ("algo", "env_id", "overrides"),
+    [
+        ("ppo", "CartPole-v1", {"n_steps": 64}),
+        ("recurrent_ppo", "CartPole-v1", {"n_steps": 64}),
+        ("dqn", "CartPole-v1", {"buffer_size": 1000}),
+        ("sac", "InvertedPendulum-v5", {"buffer_size": 1000}),
+    ],
+    ids=["ppo", "recurrent_ppo", "dqn", "sac"],
+)
+def test_agents_of_sb3_run_by_name(
+    make_run: MakeRun, train: Train, algo: str, env_id: str, overrides: dict[str, Any]
+) -> None:
+    record = make_run(algo, env_id, 300, **overrides)
+    assert train(record) == 0, record.log_file.read_text()
+    assert record.status()["timesteps"] >= 300
+    assert len(record.episodes()) >= 2
+    assert not record.progress().empty
+
+
 def test_a_finished_run_holds_every_file_of_the_design(make_run: MakeRun, train: Train) -> None:
     record = make_run("acktr", "InvertedPendulum-v5", 3000)
     assert train(record) == 0
