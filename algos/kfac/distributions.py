@@ -8,6 +8,7 @@ one matrix per example.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Self
 
@@ -16,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-class OutputDistribution:
+class OutputDistribution(ABC):
     """Distribution of one output head.
 
     Args:
@@ -26,29 +27,29 @@ class OutputDistribution:
     def __init__(self, output: Tensor) -> None:
         self.output = output
 
+    @abstractmethod
     def score_sample(self, generator: torch.Generator | None = None) -> Tensor:
         """Score of one outcome drawn per example from this distribution, shaped like `output`, detached."""
-        raise NotImplementedError
 
+    @abstractmethod
     def score_columns(self) -> Tensor:
         """``[C, N, ...]``: columns with ``F = sum_c column_c column_c'`` exactly."""
-        raise NotImplementedError
 
+    @abstractmethod
     def quadratic(self, tangent: Tensor) -> Tensor:
         """``tangent' F tangent`` per example, ``[N]``; `tangent` is shaped like `output`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def kl(self, other: Self) -> Tensor:
         """``KL(self || other)`` per example in nats, ``[N]``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def detach(self) -> Self:
         """A frozen copy: later changes of the parameters it was made from do not reach it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take(self, index: Tensor) -> Self:
         """The distribution of the examples in `index` only."""
-        raise NotImplementedError
 
 
 class Categorical(OutputDistribution):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,7 @@ def test_the_quickstart_runs_and_takes_steps_inside_the_region(capsys: pytest.Ca
 
 
 def test_nothing_but_torch_is_imported() -> None:
-    allowed = {
-        "__future__",
-        "algos",
-        "collections",
-        "concurrent",
-        "contextlib",
-        "copy",
-        "dataclasses",
-        "difflib",
-    }
-    allowed |= {"math", "torch", "typing"}
+    allowed = {"algos", "torch", *sys.stdlib_module_names}
     for path in Path(algos.kfac.__file__).parent.glob("*.py"):
         modules = re.findall(r"^\s*(?:from|import) (\S+)", path.read_text(), re.MULTILINE)
         assert {module.split(".")[0] for module in modules} <= allowed, path.name
