@@ -33,8 +33,9 @@ def test_atari6_is_figure_1() -> None:
     rows = by_name("atari6")
     games = {env_id.removesuffix("NoFrameskip-v4") for _, env_id in rows}
     assert games == {"BeamRider", "Breakout", "Pong", "Qbert", "Seaquest", "SpaceInvaders"}
+    batches = {"acktr-paper": 640, "acktr": 640, "a2c": 80, "trpo": 512}
     for (label, _), seeds in rows.items():
-        assert seeds == [(10_000_000, {"acktr": 640, "a2c": 80, "trpo": 512}[label])] * 2
+        assert seeds == [(10_000_000, batches[label])] * 2
 
 
 def test_mujoco8_is_figure_3() -> None:
