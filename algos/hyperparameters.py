@@ -94,7 +94,7 @@ class KFACOptions(Schema):
     stats_decay: Decay = Field(0.99, description="decay of the running factors A and S")
     stats_every: Count = Field(1, description="updates between statistics")
     stats_batch: Count | None = Field(None, description="examples used for statistics; null: all")
-    stats_patches: Count | None = Field(None, description="conv patches per example; null: all")
+    stats_patches: Count | None = Field(None, description="most conv patches a layer and pass; null: all")
     inverse_every: Count = Field(1, description="updates between inverses")
     inverse_lag: Annotated[int, BeforeValidator(_no_bool), Field(ge=0)] = Field(
         0,

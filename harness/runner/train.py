@@ -22,7 +22,8 @@ from harness.runner.stop import EXIT_INTERRUPTED, StopFlag
 from harness.spec import RunSpec
 
 LOG_TIMESTEPS = 10_000
-"""An on-policy agent's ``progress.csv`` gets a row about every so many timesteps, at least 200 rows a run."""
+"""An on-policy agent's ``progress.csv`` gets a row every so many timesteps, or every 200th of a shorter
+budget; never more often than once a rollout."""
 
 
 def run(record: RunRecord, stop: StopFlag, device: str = "cpu", num_threads: int = 1) -> int:
