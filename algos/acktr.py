@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+import io
+import pathlib
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import (
     ActorCriticCnnPolicy,
     ActorCriticPolicy,
@@ -14,52 +17,108 @@ from stable_baselines3.common.policies import (
     MultiInputActorCriticPolicy,
 )
 from stable_baselines3.common.type_aliases import GymEnv, RolloutBufferSamples, Schedule
+from stable_baselines3.common.utils import FloatSchedule
+from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 from torch.nn import functional
 
-from algos.acktr_heads import (
-    ActorView,
-    CriticView,
-    JointView,
-    action_distribution,
-    explained_variance,
-    output_distribution,
-    preprocess,
-    shares_parameters,
+from algos import hyperparameters
+from algos.acktr_critic import (
+    EuclideanCritic,
+    GaussNewtonCritic,
+    SeparateCritic,
+    descend,
+    fit_log,
+    set_trust_region,
+    step_log,
 )
-from algos.hyperparameters import CriticOptions, KFACOptions
+from algos.acktr_form import check_policy, check_policy_kwargs, is_joint
+from algos.acktr_format import FORMAT, KEY, check_format
+from algos.acktr_heads import ActorView, JointView, output_distribution, preprocess
+from algos.acktr_loss import policy_loss
+from algos.acktr_refusal import finite_actor, finite_features, non_finite_arrays
+from algos.acktr_step_size import adapted_factor
+from algos.acting import LightActor
+from algos.errors import RefusedUpdates
 from algos.kfac import KFAC, Gaussian, OutputDistribution, RunningSigma, realised_kl
 from algos.kfac.trust_region import as_outputs
 from algos.networks import PAPER_POLICIES
-from algos.schedules import ScheduleData, as_callable
+from algos.options import validated
+from algos.radius import AdvantageRadius
+from algos.rollouts import LightRollouts
+from algos.schedules import ScheduleData, named_schedule, value_at
+
+CHECKED = (
+    "n_steps",
+    "gamma",
+    "gae_lambda",
+    "ent_coef",
+    "vf_coef",
+    "normalize_advantage",
+    "adaptive_delta",
+    "critic_sigma",
+    "kfac_kwargs",
+    "critic_kwargs",
+    "target_kl",
+    "kl_interval",
+)
+"""Constructor arguments that :class:`algos.hyperparameters.ACKTR` checks."""
 
 
-class ACKTR(OnPolicyAlgorithm):
+class ACKTR(LightRollouts):
     """Natural gradient by K-FAC for actor and critic, each step scaled into a trust region.
 
     One update per rollout of ``n_envs * n_steps`` timesteps (section 3). Where actor and critic share
     parameters, one optimizer works on the Fisher matrix of the joint distribution
     ``p(a, v | s) = pi(a | s) N(v; V(s), sigma^2)``; where they do not, each has its own, with its own
     ``eta_max`` and ``delta`` (section 3.2). The step is ``eta = min(eta_max, sqrt(2 delta / step' F step))``.
+    A Euclidean critic (section 5.3) follows a first-order method, on a shared network too: the actor's Fisher
+    matrix is then that of the policy alone, and the critic's own steps move the trunk and the value head.
 
     Args:
         policy: policy class or alias: ``MlpPolicy``, ``CnnPolicy``, ``MultiInputPolicy``, and the paper's
             ``PaperMlpPolicy`` and ``PaperCnnPolicy``.
         env: environment, or its gymnasium id.
-        eta_max: maximum step size, a number or a schedule of SB3's ``progress_remaining``.
-        delta: trust-region radius in nats, a number or a schedule.
-        n_steps: timesteps per environment and rollout.
-        gamma: discount.
+        eta_max: maximum step size, a number or a schedule of SB3's ``progress_remaining``; ``eta_max``.
+        delta: trust-region radius in nats, a number or a schedule; ``delta``.
+        n_steps: timesteps per environment and rollout; ``k`` of the k-step returns (section 2.1).
+        gamma: discount; ``gamma``.
         gae_lambda: 1 gives the k-step returns of section 2.1.
         ent_coef: weight of the entropy bonus (0.01 on Atari, Appendix A.1).
-        vf_coef: weight of the mean squared value error on a shared network; 0.5 is the paper's half.
+        vf_coef: weight of the mean squared value error where actor and critic are updated together (section
+            3.2, no symbol); 0.5 is the half of ``1/2 (R - V)^2`` (section 2.1).
         normalize_advantage: standardise advantages within a batch.
-        critic_sigma: standard deviation of the critic's output distribution (section 3.1): 1 is vanilla
-            Gauss-Newton; ``"adaptive"`` follows the standard deviation of the Bellman error (Appendix D).
-        kfac_kwargs: :class:`algos.hyperparameters.KFACOptions` as a mapping.
-        critic_kwargs: :class:`algos.hyperparameters.CriticOptions` as a mapping; used when the critic shares
-            nothing with the actor.
-        kl_interval: updates between measurements of the realised KL divergence (one forward pass each).
+        adaptive_delta: shrink ``delta`` for batches whose advantages are small against those before
+            (:class:`algos.radius.AdvantageRadius`); not in the paper.
+        critic_sigma: standard deviation of the critic's output distribution (section 3.1); ``sigma``. 1 is
+            vanilla Gauss-Newton; ``"adaptive"`` follows the standard deviation of the Bellman error, taken in
+            once per rollout (Appendix D).
+        kfac_kwargs: options of the actor's (or the joint) K-FAC:
+
+            - ``momentum``, ``momentum_order``: averaging of steps; none in the paper.
+            - ``damping``: ``lambda`` of Tikhonov damping, ``damping_mode`` how it enters ``F``: ``factored``
+              into ``A`` and ``S`` (section 3.1), or ``eigen`` (released code).
+            - ``metric``: the ``F`` of ``step' F step`` in ``eta``: ``kfac`` is the paper's ``A kron S``,
+              ``damped`` adds the damping (released code), ``exact`` is the batch's Fisher matrix, from
+              ``metric_batch`` examples.
+            - ``stats_decay``: decay of the running ``A = E[a a']`` and ``S = E[g g']`` (section 2.2);
+              ``stats_every``, ``stats_batch``, ``stats_patches``: how often, and from how many examples and
+              image patches.
+            - ``inverse_every``: updates between inverses of ``A`` and ``S``; ``inverse_lag``,
+              ``inverse_background``: asynchronous inverses (section 3.1).
+        critic_kwargs: options of a critic that is updated apart from the actor:
+
+            - ``norm``: ``B`` of section 2.2 for the critic: ``gauss_newton`` (``G = E[J'J]``, section 3.1) or
+              ``euclidean`` (``I``, section 5.3).
+            - ``n_updates``: full-batch steps per rollout; 1 in the paper.
+            - for ``gauss_newton``: ``eta_max`` and ``delta`` (the critic's own set of section 3.2),
+              ``step_rule`` and ``kfac_kwargs`` (as above, ``momentum`` 0 by default).
+            - for ``euclidean``: ``optimizer``, ``learning_rate`` and ``max_grad_norm``; those of A2C by
+              default.
+        target_kl: realised KL in nats to which ``eta_max`` is adapted from update to update, as in the
+            released MuJoCo code; None leaves it alone. Costs one forward pass per update.
+        kl_interval: updates between measurements of the realised KL divergence (Appendix E); 0: never.
+        max_refused: updates refused in a row, for NaN or infinity in their rollouts, that end training.
         stats_window_size: episodes averaged in the log.
         tensorboard_log: TensorBoard directory.
         policy_kwargs: passed to the policy.
@@ -69,9 +128,10 @@ class ACKTR(OnPolicyAlgorithm):
         _init_setup_model: whether to build the networks now.
 
     Raises:
-        pydantic.ValidationError: an unknown or invalid key in ``kfac_kwargs`` or ``critic_kwargs``.
-        ValueError: a batch of one timestep, an optimizer class in ``policy_kwargs``, a bad ``critic_sigma``.
+        ValueError: an unknown or invalid option, one that the chosen form does not use, a negative schedule,
+            a batch of one timestep, a policy or policy argument that is not supported (gSDE).
         algos.kfac.KFACError: the policy has a layer that K-FAC does not cover.
+        algos.errors.RefusedUpdates: by ``learn``, see ``max_refused``.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
@@ -80,7 +140,6 @@ class ACKTR(OnPolicyAlgorithm):
         "MultiInputPolicy": MultiInputActorCriticPolicy,
         **PAPER_POLICIES,
     }
-    critic_optimizer: KFAC | None
 
     def __init__(
         self,
@@ -94,10 +153,13 @@ class ACKTR(OnPolicyAlgorithm):
         ent_coef: float = 0.0,
         vf_coef: float = 0.5,
         normalize_advantage: bool = False,
+        adaptive_delta: bool = False,
         critic_sigma: float | Literal["adaptive"] = 1.0,
         kfac_kwargs: dict[str, Any] | None = None,
         critic_kwargs: dict[str, Any] | None = None,
+        target_kl: float | None = None,
         kl_interval: int = 10,
+        max_refused: int = 10,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
         policy_kwargs: dict[str, Any] | None = None,
@@ -109,7 +171,7 @@ class ACKTR(OnPolicyAlgorithm):
         super().__init__(
             policy,
             env,
-            learning_rate=as_callable(eta_max),
+            learning_rate=named_schedule("eta_max", eta_max),
             n_steps=n_steps,
             gamma=gamma,
             gae_lambda=gae_lambda,
@@ -132,157 +194,210 @@ class ACKTR(OnPolicyAlgorithm):
                 spaces.MultiBinary,
             ),
         )
-        if "optimizer_class" in self.policy_kwargs:
-            raise ValueError("policy_kwargs: ACKTR's optimizer is K-FAC; remove optimizer_class")
-        if self.env is not None and n_steps * self.n_envs < 2:
-            raise ValueError(f"n_steps * n_envs is {n_steps * self.n_envs}; ACKTR needs at least 2 timesteps")
-        if critic_sigma != "adaptive" and not (isinstance(critic_sigma, int | float) and critic_sigma > 0):
-            raise ValueError(f"critic_sigma is {critic_sigma!r}; expected a positive number or 'adaptive'")
         self.normalize_advantage = normalize_advantage
-        self.delta = as_callable(delta)
-        self.kfac_kwargs = KFACOptions.model_validate(kfac_kwargs or {}).model_dump()
-        self.critic_kwargs = CriticOptions.model_validate(critic_kwargs or {}).model_dump()
-        self.kl_interval = kl_interval
+        self.adaptive_delta = adaptive_delta
+        self.delta = named_schedule("delta", delta)
         self.critic_sigma = critic_sigma
+        self.kfac_kwargs = kfac_kwargs
+        self.critic_kwargs = critic_kwargs
+        self.target_kl = target_kl
+        self.kl_interval = kl_interval
+        self.max_refused = max_refused
+        self.refused_updates = self.refused_in_a_row = 0
+        self.eta_max_factor = 1.0
+        setattr(self, KEY, FORMAT)
         if _init_setup_model:
             self._setup_model()
 
+    @property
+    def critic_optimizer(self) -> torch.optim.Optimizer | None:
+        """The optimizer of a critic that is updated apart from the actor."""
+        return None if self.critic is None else self.critic.optimizer
+
+    # ------------------------------------------------------------------------------------------- setup
+
     def _setup_model(self) -> None:
+        options = self._checked_options()
         super()._setup_model()
-        policy, seed = self.policy, self.seed or 0
+        policy, seed, critic = self.policy, self.seed or 0, options.critic_kwargs
+        check_policy(policy)
+        self.joint = is_joint(policy, options)
         self.running_sigma = RunningSigma().to(self.device) if self.critic_sigma == "adaptive" else None
-        self.shares_parameters = shares_parameters(policy)
-        view = JointView(policy) if self.shares_parameters else ActorView(policy)
+        self.radius = AdvantageRadius().to(self.device) if self.adaptive_delta else None
+        view = JointView(policy) if self.joint else ActorView(policy)
         free = {"log_std": 2.0} if hasattr(view, "log_std") else None  # Fisher information of a log-std
         policy.optimizer = KFAC(
-            view, lr=self.lr_schedule(1.0), delta=self.delta(1.0), free=free, seed=seed, **self.kfac_kwargs
+            view,
+            lr=self.lr_schedule(1.0),
+            delta=self.delta(1.0),
+            free=free,
+            seed=seed,
+            **options.kfac_kwargs.model_dump(),
         )
-        self.critic_optimizer = None
-        if not self.shares_parameters:
-            options = self.critic_kwargs
-            self.critic_optimizer = KFAC(
-                CriticView(policy),
-                lr=as_callable(options["eta_max"])(1.0),
-                delta=as_callable(options["delta"])(1.0),
-                step_rule=options["step_rule"],
-                seed=seed,
-                **options["kfac_kwargs"],
+        self.critic: SeparateCritic | None = None
+        if not self.joint:
+            euclidean = critic.norm == "euclidean"
+            self.critic = (
+                EuclideanCritic(policy, critic) if euclidean else GaussNewtonCritic(policy, critic, seed)
             )
 
+    def _checked_options(self) -> hyperparameters.ACKTR:
+        """The options that were given, checked; called again when a model is loaded with others."""
+        check_policy_kwargs(self.policy_class, self.policy_kwargs)
+        options = validated(hyperparameters.ACKTR, {name: getattr(self, name) for name in CHECKED})
+        if self.n_steps * self.n_envs < 2:
+            raise ValueError(
+                f"n_steps * n_envs is {self.n_steps * self.n_envs}; ACKTR needs at least 2 timesteps"
+            )
+        if not self.max_refused >= 1:
+            raise ValueError(f"max_refused is {self.max_refused}; expected at least 1")
+        self.delta = named_schedule("delta", self.delta)
+        return options
+
+    def _setup_lr_schedule(self) -> None:
+        self.lr_schedule = FloatSchedule(named_schedule("eta_max", self.learning_rate))
+
+    # ---------------------------------------------------------------------------------------- rollouts
+
+    def collect_rollouts(
+        self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
+    ) -> bool:
+        """Fill the buffer; the policy sees 0 where an observation is NaN or infinite, the buffer does not."""
+        with finite_features(self.policy):
+            return super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps)
+
+    def _interact(
+        self, act: LightActor, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer
+    ) -> list[tuple[int, int, Any]] | None:
+        return super()._interact(finite_actor(act), env, callback, rollout_buffer)
+
+    # ------------------------------------------------------------------------------------------ update
+
     def train(self) -> None:
-        """One update from the rollout buffer; logs under ``train/``."""
+        """One update from the rollout buffer; logs under ``train/``.
+
+        Raises:
+            RefusedUpdates: the ``max_refused``-th rollout in a row holds NaN or infinity.
+        """
+        refused = non_finite_arrays(self.rollout_buffer)
+        if refused:
+            self._refuse(refused)
+            return
+        self.refused_in_a_row = 0
         self.policy.set_training_mode(True)
-        self._update_radius_and_step_size()
         batch = next(self.rollout_buffer.get(batch_size=None))
+        self._follow_schedules(batch)
         observations = preprocess(self.policy, batch.observations)
-        self._update_actor(observations, batch)
-        if self.critic_optimizer is not None:
-            self._update_critic(self.critic_optimizer, observations, batch)
-        self.logger.record("train/n_updates", self._n_updates + 1, exclude="tensorboard")
+        sigma = self._sigma(batch)
+        self._update_actor(observations, batch, sigma)
+        if self.critic is not None:
+            self._record(self.critic.update(observations, batch.returns, sigma))
         if hasattr(self.policy, "log_std"):
             self.logger.record("train/std", self.policy.log_std.detach().exp().mean().item())
         self._n_updates += 1
+        self._log_counts()
 
-    def _update_radius_and_step_size(self) -> None:
+    def _refuse(self, arrays: list[str]) -> None:
+        self.refused_updates += 1
+        self.refused_in_a_row += 1
+        self._log_counts()
+        if self.refused_in_a_row >= self.max_refused:
+            raise RefusedUpdates(
+                f"{self.refused_in_a_row} updates in a row refused: NaN or infinity in the "
+                f"{' and '.join(arrays)} of the rollout that ends at timestep {self.num_timesteps}"
+            )
+
+    def _log_counts(self) -> None:
+        self.logger.record("train/refused_updates", self.refused_updates)
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+
+    def _follow_schedules(self, batch: RolloutBufferSamples) -> None:
         progress = self._current_progress_remaining
-        self._update_learning_rate(self.policy.optimizer)
-        _set_groups(self.policy.optimizer, delta=self.delta(progress))
-        if self.critic_optimizer is not None:
-            eta_max, delta = (as_callable(self.critic_kwargs[name]) for name in ("eta_max", "delta"))
-            _set_groups(self.critic_optimizer, lr=eta_max(progress), delta=delta(progress))
+        eta_max = value_at("eta_max", self.lr_schedule, progress) * self.eta_max_factor
+        self.logger.record("train/learning_rate", eta_max)
+        optimizer = self.policy.optimizer
+        assert isinstance(optimizer, KFAC)
+        delta = value_at("delta", self.delta, progress)
+        if self.radius is not None:
+            factor = self.radius(batch.advantages).item()
+            delta *= factor
+            self.logger.record_mean("train/delta_factor", factor)
+        set_trust_region(optimizer, eta_max, delta)
+        if self.critic is not None:
+            self.critic.set_schedules(progress)
 
-    def _update_actor(self, observations: Any, batch: RolloutBufferSamples) -> None:
-        """One step of the actor, or of the whole network where it is shared."""
+    def _sigma(self, batch: RolloutBufferSamples) -> float | Tensor:
+        """Sigma of the critic's output distribution; the adaptive one takes in this batch's error."""
+        if self.running_sigma is None:
+            return float(self.critic_sigma)
+        sigma: Tensor = self.running_sigma(batch.returns - batch.old_values)
+        self.logger.record("train/critic_sigma", sigma.item())
+        return sigma
+
+    def _update_actor(self, observations: Any, batch: RolloutBufferSamples, sigma: float | Tensor) -> None:
+        """One step of the actor, or of actor and critic together."""
         optimizer = self.policy.optimizer
         assert isinstance(optimizer, KFAC)
         with optimizer.record():
             outputs = as_outputs(optimizer.model(observations))
         heads: list[OutputDistribution] = [output_distribution(self.policy, outputs[0])]
-        loss = self._policy_loss(outputs[0], batch)
-        if self.shares_parameters:
-            heads.append(self._value_distribution(outputs[1], batch))
-            loss = loss + self.vf_coef * self._value_loss(outputs[1], batch)
+        loss, log = policy_loss(self.policy, outputs[0], batch, self.ent_coef, self.normalize_advantage)
+        if self.joint:
+            heads.append(Gaussian(outputs[1], sigma))
+            values = outputs[1].flatten()
+            loss = loss + self.vf_coef * functional.mse_loss(values, batch.returns)
+            log |= fit_log(values.detach(), batch.returns)
         optimizer.observe(outputs, distributions=heads)
         old = heads[0].detach()
-        self._descend(optimizer, loss)
-        self._log_step(optimizer, "train/")
-        if self.kl_interval > 0 and self._n_updates % self.kl_interval == 0:
+        descend(optimizer, loss)
+        self._record(log | step_log(optimizer))
+        due = self.kl_interval > 0 and self._n_updates % self.kl_interval == 0
+        if due or self.target_kl is not None:
             with torch.no_grad():
                 new = output_distribution(self.policy, as_outputs(optimizer.model(observations))[0])
-            self.logger.record("train/kl_exact", realised_kl([old], [new]).item())
+            self._take_in_kl(realised_kl([old], [new]).item())
 
-    def _update_critic(self, optimizer: KFAC, observations: Any, batch: RolloutBufferSamples) -> None:
-        """``n_updates`` full-batch steps of a critic of its own."""
-        for update in range(self.critic_kwargs["n_updates"]):
-            with optimizer.record():
-                values = optimizer.model(observations)
-            head = self._value_distribution(values, batch)
-            optimizer.observe(values, distributions=[head])
-            loss = 0.5 * self._value_loss(values, batch, log=update == 0) / head.sigma.square()
-            self._descend(optimizer, loss)
-        self._log_step(optimizer, "train/critic_")
+    def _take_in_kl(self, kl: float) -> None:
+        self.logger.record("train/kl_exact", kl)
+        if self.target_kl is not None:
+            eta_max = value_at("eta_max", self.lr_schedule, self._current_progress_remaining)
+            self.eta_max_factor = adapted_factor(self.eta_max_factor, eta_max, kl, self.target_kl)
 
-    def _policy_loss(self, parameters: Tensor, batch: RolloutBufferSamples) -> Tensor:
-        """Policy-gradient loss (section 2.1) minus the entropy bonus; 0-d."""
-        distribution = action_distribution(self.policy, parameters)
-        actions = batch.actions
-        if isinstance(self.action_space, spaces.Discrete):
-            actions = actions.long().flatten()
-        advantages = batch.advantages
-        if self.normalize_advantage:
-            advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
-        policy_loss = -(advantages * distribution.log_prob(actions)).mean()
-        entropy = distribution.entropy()
-        assert entropy is not None
-        entropy_loss = -entropy.mean()
-        self.logger.record("train/policy_loss", policy_loss.item())
-        self.logger.record("train/entropy_loss", entropy_loss.item())
-        return policy_loss + self.ent_coef * entropy_loss
+    def _record(self, log: dict[str, float]) -> None:
+        for key, value in log.items():
+            record = self.logger.record_mean if key.endswith("clipped") else self.logger.record
+            record(f"train/{key}", value)
 
-    def _value_distribution(self, values: Tensor, batch: RolloutBufferSamples) -> Gaussian:
-        """The critic's output distribution for values ``[B, 1]``."""
-        if self.running_sigma is None:
-            return Gaussian(values, float(self.critic_sigma))
-        sigma = self.running_sigma(batch.returns - values.detach().flatten())
-        self.logger.record("train/critic_sigma", sigma.item())
-        return Gaussian(values, sigma)
+    # ------------------------------------------------------------------------------------ save and load
 
-    def _value_loss(self, values: Tensor, batch: RolloutBufferSamples, log: bool = True) -> Tensor:
-        """Mean squared error of values ``[B, 1]`` against the returns; 0-d."""
-        value_loss = functional.mse_loss(values.flatten(), batch.returns)
-        if log:
-            explained = explained_variance(values.detach().flatten(), batch.returns)
-            self.logger.record("train/value_loss", value_loss.item())
-            self.logger.record("train/explained_variance", explained.item())
-        return value_loss
+    @classmethod
+    def load(  # type: ignore[override]
+        cls,
+        path: str | pathlib.Path | io.BufferedIOBase,
+        env: GymEnv | None = None,
+        device: torch.device | str = "auto",
+        **kwargs: Any,
+    ) -> Self:
+        """As SB3's ``load``; ``eta_max`` is among the arguments that may be changed.
 
-    @staticmethod
-    def _descend(optimizer: KFAC, loss: Tensor) -> None:
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-
-    def _log_step(self, optimizer: KFAC, prefix: str) -> None:
-        last, counters = optimizer.last, optimizer.counters
-        if last:
-            self.logger.record(f"{prefix}eta_effective", last["eta"].item())
-            self.logger.record(f"{prefix}kl_predicted", last["predicted_kl"].item())
-            self.logger.record_mean(f"{prefix}clipped", float(last["clipped"]))
-        self.logger.record(f"{prefix}skipped_steps", int(counters["skipped_steps"]))
-        self.logger.record(f"{prefix}kept_inverses", int(counters["kept_inverses"]))
+        Raises:
+            ForeignModel: another class or another format version saved the file.
+        """
+        check_format(path)
+        if "eta_max" in kwargs:
+            kwargs["learning_rate"] = named_schedule("eta_max", kwargs.pop("eta_max"))
+        model: Self = super().load(path, env, device, **kwargs)
+        return model
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "critic_optimizer", "running_sigma"]
+        return [*super()._excluded_save_params(), "critic", "running_sigma", "radius"]
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         names = ["policy", "policy.optimizer"]
-        if self.critic_optimizer is not None:
-            names.append("critic_optimizer")
+        if self.critic is not None:
+            names.append("critic.optimizer")
         if self.running_sigma is not None:
             names.append("running_sigma")
+        if self.radius is not None:
+            names.append("radius")
         return names, []
-
-
-def _set_groups(optimizer: torch.optim.Optimizer, **values: float) -> None:
-    for group in optimizer.param_groups:
-        group.update(values)

@@ -94,11 +94,7 @@ def action_distribution(policy: ActorCriticPolicy, parameters: Tensor) -> Distri
 
 
 def output_distribution(policy: ActorCriticPolicy, parameters: Tensor) -> OutputDistribution:
-    """K-FAC's distribution (score, Fisher, KL) for action parameters ``[B, ...]``.
-
-    Raises:
-        ValueError: the policy's action distribution has no Fisher here (gSDE).
-    """
+    """K-FAC's distribution (score, Fisher, KL) for action parameters ``[B, ...]``."""
     sb3 = policy.action_dist
     if isinstance(sb3, DiagGaussianDistribution):
         return DiagGaussian(parameters, policy.log_std)
@@ -106,9 +102,8 @@ def output_distribution(policy: ActorCriticPolicy, parameters: Tensor) -> Output
         return Categorical(parameters)
     if isinstance(sb3, MultiCategoricalDistribution):
         return MultiCategorical(parameters, [int(n) for n in sb3.action_dims])
-    if isinstance(sb3, BernoulliDistribution):
-        return Bernoulli(parameters)
-    raise ValueError(f"ACKTR has no Fisher matrix for {type(sb3).__name__}; gSDE is not supported")
+    assert isinstance(sb3, BernoulliDistribution), "algos.acktr_form.check_policy lets no other through"
+    return Bernoulli(parameters)
 
 
 def explained_variance(predictions: Tensor, targets: Tensor) -> Tensor:

@@ -7,10 +7,12 @@ Constructors use the nested models to validate ``kfac_kwargs`` and ``critic_kwar
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
+from algos.options import changed
 from algos.schedules import ScheduleField
 
 
@@ -18,6 +20,22 @@ def _no_bool(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("expected a number, got a boolean")
     return value
+
+
+def _positive_or_adaptive(value: Any) -> Any:
+    if value == "adaptive":
+        return value
+    try:
+        number = float("nan" if isinstance(value, bool) else value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ValueError("expected a positive number or 'adaptive'")
+    return number
+
+
+def _none_is_default(value: Any) -> Any:
+    return {} if value is None else value
 
 
 Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1)]
@@ -112,16 +130,46 @@ class KFACOptions(Schema):
         return self
 
 
-class CriticOptions(Schema):
-    """Options of a critic that shares nothing with the actor (``critic_kwargs``, section 3.2)."""
+class CriticKFACOptions(KFACOptions):
+    """Options of the critic's K-FAC optimizer: those of the actor's, without momentum by default."""
 
-    eta_max: ScheduleField = Field(1.0, description="maximum step size of the critic")
-    delta: ScheduleField = Field(0.1, description="trust-region radius of the critic")
+    momentum: Decay = Field(0.0, description="as kfac_kwargs.momentum")
+
+
+GAUSS_NEWTON_ONLY = frozenset({"eta_max", "delta", "step_rule", "kfac_kwargs"})
+EUCLIDEAN_ONLY = frozenset({"optimizer", "learning_rate", "max_grad_norm"})
+
+
+class CriticOptions(Schema):
+    """Options of a critic that is updated apart from the actor (``critic_kwargs``, sections 3.2 and 5.3).
+
+    An option that the chosen norm does not use must keep its default.
+    """
+
+    norm: Literal["gauss_newton", "euclidean"] = Field(
+        "gauss_newton", description="norm of the critic's step (5.3): K-FAC, or a first-order method"
+    )
     n_updates: Count = Field(1, description="full-batch critic steps per rollout")
+    eta_max: ScheduleField = Field(1.0, description="gauss_newton: maximum step size of the critic")
+    delta: ScheduleField = Field(0.1, description="gauss_newton: trust-region radius of the critic")
     step_rule: Literal["trust_region", "gauss_newton"] = Field(
         "trust_region", description="gauss_newton: step length min(eta_max, g'D / D'FD) before the radius"
     )
-    kfac_kwargs: KFACOptions = Field(default_factory=lambda: KFACOptions(momentum=0.0))
+    kfac_kwargs: Annotated[CriticKFACOptions, BeforeValidator(_none_is_default)] = Field(
+        default_factory=CriticKFACOptions
+    )
+    optimizer: Literal["rmsprop", "adam", "sgd"] = Field(
+        "rmsprop", description="euclidean: the first-order method; rmsprop as in A2C"
+    )
+    learning_rate: ScheduleField = Field(7e-4, description="euclidean: step size of the critic")
+    max_grad_norm: Positive = Field(0.5, description="euclidean: gradient clipping")
+
+    @model_validator(mode="after")
+    def _only_options_of_the_norm(self) -> Self:
+        foreign = EUCLIDEAN_ONLY if self.norm == "gauss_newton" else GAUSS_NEWTON_ONLY
+        for name, value in changed(self, foreign).items():
+            raise ValueError(f"{name} does not apply to norm={self.norm}; leave it out, got {value!r}")
+        return self
 
 
 class ACKTR(OnPolicy):
@@ -130,11 +178,21 @@ class ACKTR(OnPolicy):
     n_steps: Count = Field(20, description="timesteps per environment and rollout")
     eta_max: ScheduleField = Field(0.25, description="eta_max, the maximum step size (section 3.2)")
     delta: ScheduleField = Field(0.001, description="delta, the trust-region radius (section 3.2)")
-    critic_sigma: Positive | Literal["adaptive"] = Field(
+    adaptive_delta: bool = Field(
+        False, description="shrink delta where the advantages are small against those of earlier batches"
+    )
+    critic_sigma: Annotated[float | Literal["adaptive"], BeforeValidator(_positive_or_adaptive)] = Field(
         1.0, description="sigma of the critic's Gaussian (section 3.1); adaptive: of its error (Appendix D)"
     )
-    kfac_kwargs: KFACOptions = Field(default_factory=KFACOptions)
-    critic_kwargs: CriticOptions = Field(default_factory=CriticOptions)
+    kfac_kwargs: Annotated[KFACOptions, BeforeValidator(_none_is_default)] = Field(
+        default_factory=KFACOptions
+    )
+    critic_kwargs: Annotated[CriticOptions, BeforeValidator(_none_is_default)] = Field(
+        default_factory=CriticOptions
+    )
+    target_kl: Positive | None = Field(
+        None, description="realised KL that eta_max is adapted to (released MuJoCo code); null: it is not"
+    )
     kl_interval: Annotated[int, BeforeValidator(_no_bool), Field(ge=0)] = Field(
         10, description="updates between measurements of the realised KL; 0: never"
     )

@@ -2,8 +2,10 @@
 
 ``PaperCnnPolicy`` (A.1): convolutions and one fully connected layer shared by policy and value.
 ``PaperMlpPolicy`` (A.2): two separate networks, tanh for the policy and ELU for the value, and a log
-standard deviation that does not depend on the state. Both use SB3's orthogonal initialisation (gain sqrt 2,
-output layers 0.01 for the policy and 1 for the value). Their arguments are plain data for a YAML file.
+standard deviation that does not depend on the state.
+``PaperPixelsPolicy`` (A.2): two separate convolutional networks, ReLU for the policy and ELU for the value.
+All use SB3's orthogonal initialisation (gain sqrt 2, output layers 0.01 for the policy and 1 for the value).
+Their arguments are plain data for a YAML file.
 """
 
 from __future__ import annotations
@@ -20,19 +22,21 @@ from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
 ATARI_CONV_LAYERS = ((32, 8, 4), (64, 4, 2), (32, 3, 1))
+PIXELS_CONV_LAYERS = ((32, 3, 2, 1), (32, 3, 2, 1))
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "elu": nn.ELU, "relu": nn.ReLU}
 
 
 class ConvFeatures(BaseFeaturesExtractor):
-    """Convolutions and a fully connected layer, ReLU after each.
+    """Convolutions and a fully connected layer, an activation after each.
 
     Args:
         observation_space: images of shape ``[C, H, W]``, uint8 (SB3 hands them over divided by 255).
         features_dim: width of the fully connected layer.
-        conv_layers: ``(filters, kernel size, stride)`` of each convolution.
+        conv_layers: ``(filters, kernel size, stride)`` of each convolution, and its padding if it has one.
+        activation: ``tanh``, ``elu`` or ``relu``.
 
     Raises:
-        ValueError: the observations are no channels-first images.
+        ValueError: the observations are no channels-first images, or an unknown activation.
     """
 
     def __init__(
@@ -40,19 +44,22 @@ class ConvFeatures(BaseFeaturesExtractor):
         observation_space: spaces.Box,
         features_dim: int = 512,
         conv_layers: Sequence[Sequence[int]] = ATARI_CONV_LAYERS,
+        activation: str = "relu",
     ) -> None:
         super().__init__(observation_space, features_dim)
         if not is_image_space(observation_space, check_channels=False):
-            raise ValueError(f"PaperCnnPolicy needs uint8 images [C, H, W], got {observation_space}")
+            raise ValueError(f"the paper's convolutions need uint8 images [C, H, W], got {observation_space}")
+        function = _activation(activation)
         layers: list[nn.Module] = []
         channels = observation_space.shape[0]
-        for filters, kernel_size, stride in conv_layers:
-            layers += [nn.Conv2d(channels, filters, kernel_size, stride), nn.ReLU()]
+        for filters, kernel_size, stride, *rest in conv_layers:
+            padding = rest[0] if rest else 0
+            layers += [nn.Conv2d(channels, filters, kernel_size, stride, padding), function()]
             channels = filters
         self.conv = nn.Sequential(*layers, nn.Flatten())
         with torch.no_grad():
             n_flat = self.conv(torch.zeros(1, *observation_space.shape)).shape[1]
-        self.linear = nn.Sequential(nn.Linear(n_flat, features_dim), nn.ReLU())
+        self.linear = nn.Sequential(nn.Linear(n_flat, features_dim), function())
 
     def forward(self, observations: Tensor) -> Tensor:
         """Map ``[B, C, H, W]`` to ``[B, features_dim]``."""
@@ -67,7 +74,7 @@ class PaperCnnPolicy(ActorCriticPolicy):
         observation_space: channels-first uint8 images.
         action_space: any space that SB3's actor-critic policies take.
         lr_schedule: SB3's learning-rate schedule.
-        conv_layers: ``(filters, kernel size, stride)`` of each convolution.
+        conv_layers: ``(filters, kernel size, stride)`` of each convolution, and its padding if it has one.
         features_dim: width of the fully connected layer.
         kwargs: SB3's ``ActorCriticPolicy`` arguments.
     """
@@ -87,6 +94,55 @@ class PaperCnnPolicy(ActorCriticPolicy):
             "features_extractor_kwargs", {"conv_layers": conv_layers, "features_dim": features_dim}
         )
         super().__init__(observation_space, action_space, lr_schedule, **kwargs)
+
+
+class PaperPixelsPolicy(ActorCriticPolicy):
+    """Separate convolutional networks for policy and value (Appendix A.2, pixels).
+
+    Args:
+        observation_space: channels-first uint8 images.
+        action_space: any space that SB3's actor-critic policies take.
+        lr_schedule: SB3's learning-rate schedule.
+        conv_layers: ``(filters, kernel size, stride)`` of each convolution, and its padding if it has one.
+        features_dim: width of the fully connected layer.
+        policy_activation: ``tanh``, ``elu`` or ``relu``.
+        value_activation: ``tanh``, ``elu`` or ``relu``.
+        kwargs: SB3's ``ActorCriticPolicy`` arguments.
+
+    Raises:
+        ValueError: the observations are no channels-first images, or an unknown activation.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        lr_schedule: Schedule,
+        conv_layers: Sequence[Sequence[int]] = PIXELS_CONV_LAYERS,
+        features_dim: int = 256,
+        policy_activation: str = "relu",
+        value_activation: str = "elu",
+        **kwargs: Any,
+    ) -> None:
+        self.value_activation = value_activation
+        extractor = {
+            "conv_layers": conv_layers,
+            "features_dim": features_dim,
+            "activation": policy_activation,
+        }
+        kwargs.setdefault("net_arch", [])
+        kwargs.setdefault("features_extractor_class", ConvFeatures)
+        kwargs.setdefault("features_extractor_kwargs", extractor)
+        kwargs.setdefault("share_features_extractor", False)
+        super().__init__(observation_space, action_space, lr_schedule, **kwargs)
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        options = {**self.features_extractor_kwargs, "activation": self.value_activation}
+        self.vf_features_extractor = self.features_extractor_class(self.observation_space, **options)
+        super()._build(lr_schedule)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {**super()._get_constructor_parameters(), "value_activation": self.value_activation}
 
 
 class SeparateMlp(nn.Module):
@@ -126,6 +182,12 @@ class SeparateMlp(nn.Module):
         return latent
 
 
+def _activation(name: str) -> type[nn.Module]:
+    if name not in ACTIVATIONS:
+        raise ValueError(f"unknown activation {name!r}; expected one of: {', '.join(ACTIVATIONS)}")
+    return ACTIVATIONS[name]
+
+
 def _mlp(n_in: int, hidden: Sequence[int], activation: type[nn.Module]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for width in hidden:
@@ -161,8 +223,7 @@ class PaperMlpPolicy(ActorCriticPolicy):
         **kwargs: Any,
     ) -> None:
         for name in (policy_activation, value_activation):
-            if name not in ACTIVATIONS:
-                raise ValueError(f"unknown activation {name!r}; expected one of: {', '.join(ACTIVATIONS)}")
+            _activation(name)
         self.hidden = tuple(hidden)
         self.policy_activation = policy_activation
         self.value_activation = value_activation
@@ -188,4 +249,5 @@ class PaperMlpPolicy(ActorCriticPolicy):
 PAPER_POLICIES: dict[str, type[BasePolicy]] = {
     "PaperCnnPolicy": PaperCnnPolicy,
     "PaperMlpPolicy": PaperMlpPolicy,
+    "PaperPixelsPolicy": PaperPixelsPolicy,
 }

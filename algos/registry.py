@@ -7,7 +7,7 @@ A package offers an agent through the entry-point group ``harness.algos``::
 
 The target is a class with SB3's ``BaseAlgorithm`` contract. Its hyper-parameters are read off the
 constructor's signature; a class attribute ``presets`` (``{domain: {name: value}}``) may give values for the
-domains ``atari``, ``mujoco`` and ``gym``. Nothing here imports torch until a class is loaded.
+domains of :data:`algos.presets.DOMAINS`. Nothing here imports torch until a class is loaded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from algos import hyperparameters
-from algos.presets import Presets, deep_merge, load_presets
+from algos.presets import IMAGE_DOMAINS, Presets, deep_merge, load_presets
 from algos.schedules import is_schedule
 from algos.signature import schema_of
 
@@ -87,12 +87,12 @@ class Agent:
         """Complete hyper-parameters as plain JSON data: preset, then overrides, then defaults for the rest.
 
         Args:
-            domain: ``atari``, ``mujoco`` or ``gym``.
+            domain: one of :data:`algos.presets.DOMAINS`.
             preset: a preset's name; ``None`` is the default preset.
             overrides: values that win over the preset's; mappings are merged key by key.
 
         Raises:
-            UnknownPreset: no such preset.
+            UnknownPreset: no such preset, or not for this domain.
             pydantic.ValidationError: an unknown key, or a value of the wrong type or range.
         """
         values = deep_merge(self.presets.values(domain, preset), overrides or {})
@@ -103,6 +103,23 @@ class Agent:
         sources = self.presets.sources(domain, preset)
         rows = _flatten(self.resolve(domain, preset))
         return [(name, value, sources.get(name, "default")) for name, value in rows]
+
+    def differences(self, domain: str) -> dict[str, dict[str, dict[str, Any]]]:
+        """The hyper-parameters whose values differ between the presets that can be used in a domain.
+
+        Returns:
+            Dotted name to preset name to ``{"value": ..., "source": ...}``.
+        """
+        table: dict[str, dict[str, dict[str, Any]]] = {}
+        for preset in self.presets.names_for(domain):
+            for name, value, source in self.explain(domain, preset):
+                table.setdefault(name, {})[preset] = {"value": value, "source": source}
+        unset = {"value": None, "source": "not among this preset's settings"}
+        rows = {
+            name: {preset: row.get(preset, unset) for preset in self.presets.names_for(domain)}
+            for name, row in table.items()
+        }
+        return {name: row for name, row in rows.items() if _differ([cell["value"] for cell in row.values()])}
 
 
 def agent_names() -> list[str]:
@@ -147,7 +164,7 @@ def _of_library(name: str) -> Agent:
     target = LIBRARY[name]
     file = PRESETS_DIRECTORY / f"{name}.yaml"
     on_images = {"recurrent_ppo": "CnnLstmPolicy", "crossq": "MlpPolicy"}.get(name, "CnnPolicy")
-    images = Presets.plain({"atari": {"policy": on_images}}, source="images")
+    images = Presets.plain({domain: {"policy": on_images} for domain in IMAGE_DOMAINS}, source="images")
     presets = load_presets(file) if file.exists() else images
     return _of_class(name, target, presets)
 
@@ -161,6 +178,10 @@ def _of_class(name: str, target: str, presets: Presets) -> Agent:
         make_schema=lambda: schema_of(_load(target)),
         find_sources=lambda: (Path(inspect.getfile(_load(target))),),
     )
+
+
+def _differ(values: list[Any]) -> bool:
+    return any(value != values[0] for value in values)
 
 
 def _load(target: str) -> type[BaseAlgorithm]:
@@ -196,12 +217,19 @@ LIBRARY: dict[str, str] = {
 }
 """Agents of SB3 and sb3-contrib under their own hyper-parameters; a file in ``presets/`` may add to them."""
 
-_SHARED_FILES = ("networks.py", "schedules.py", "hyperparameters.py")
+_SHARED_FILES = (
+    "networks.py",
+    "acting.py",
+    "rollouts.py",
+    "schedules.py",
+    "options.py",
+    "hyperparameters.py",
+)
 BUILT_IN: dict[str, tuple[str, type[BaseModel], tuple[str, ...]]] = {
     "acktr": (
         "algos.acktr:ACKTR",
         hyperparameters.ACKTR,
-        ("acktr.py", "acktr_*.py", "kfac/*.py", *_SHARED_FILES),
+        ("acktr.py", "acktr_*.py", "errors.py", "radius.py", "kfac/*.py", *_SHARED_FILES),
     ),
     "a2c": ("algos.a2c:A2C", hyperparameters.A2C, ("a2c.py", *_SHARED_FILES)),
     "trpo": ("algos.trpo:TRPO", hyperparameters.TRPO, ("trpo.py", *_SHARED_FILES)),

@@ -68,6 +68,37 @@ def as_callable(value: ScheduleData | Schedule) -> Schedule:
     return ConstantSchedule(value)
 
 
+def named_schedule(name: str, value: ScheduleData | Schedule) -> Schedule:
+    """:func:`as_callable`, with the option's name in the error and both ends evaluated.
+
+    Raises:
+        ValueError: not a schedule, or negative or not finite at the start or at the end.
+    """
+    try:
+        schedule = as_callable(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    for progress_remaining in (1.0, 0.0):
+        value_at(name, schedule, progress_remaining)
+    return schedule
+
+
+def value_at(name: str, schedule: Schedule, progress_remaining: float) -> float:
+    """The schedule's value; past the end of training (SB3 then counts below 0) its value at the end.
+
+    Raises:
+        ValueError: the value is negative or not finite.
+    """
+    progress_remaining = max(progress_remaining, 0.0)
+    value = float(schedule(progress_remaining))
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(
+            f"{name} is {value} at progress_remaining={progress_remaining:g}; "
+            "expected a finite number >= 0 everywhere"
+        )
+    return value
+
+
 ScheduleField = Annotated[
     float | dict[str, list[float]],
     BeforeValidator(normalise),

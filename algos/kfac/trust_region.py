@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, jvp
+from torch.autograd import forward_ad
+from torch.func import functional_call
 
 from algos.kfac.distributions import OutputDistribution
 
@@ -68,13 +69,21 @@ def exact_quadratic(
         call: positional and keyword arguments of the model.
         distributions: one per output.
     """
-    primals = {name: parameter.detach() for name, parameter in model.named_parameters() if name in tangents}
-
-    def outputs(parameters: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        return as_outputs(functional_call(model, parameters, call[0], call[1]))
-
-    moved = jvp(outputs, (primals,), ({name: tangents[name] for name in primals},))[1]
-    return torch.stack([d.quadratic(t).mean() for d, t in zip(distributions, moved, strict=True)]).sum()
+    with forward_ad.dual_level():
+        moving = {
+            name: forward_ad.make_dual(parameter.detach(), tangents[name])  # type: ignore[no-untyped-call]
+            for name, parameter in model.named_parameters()
+            if name in tangents
+        }
+        duals = as_outputs(functional_call(model, moving, call[0], call[1]))
+        moved = [forward_ad.unpack_dual(dual).tangent for dual in duals]  # type: ignore[no-untyped-call]
+    return torch.stack(
+        [
+            distribution.quadratic(tangent).mean()
+            for distribution, tangent in zip(distributions, moved, strict=True)
+            if tangent is not None  # an output that none of the moved parameters reaches
+        ]
+    ).sum()
 
 
 def as_outputs(outputs: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 RunsDir = Annotated[Path, typer.Option(help="Directory of all sweeps.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Start from zero what is not done yet; drop its checkpoints.")
+]
+AllowCodeChange = Annotated[
+    bool, typer.Option("--allow-code-change", help="Continue from checkpoints of other code; it is recorded.")
+]
 RUNS_DIR = Path("runs")
 PLAIN_WIDTH = 200
 

@@ -101,24 +101,20 @@ class GymVecEnv(HarnessVecEnv):
         self, actions: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         raw = np.empty_like(self._raw)
-        rewards = np.empty(self.num_envs)
-        dones = np.zeros(self.num_envs, dtype=np.bool_)
+        rewards, dones = [0.0] * self.num_envs, [False] * self.num_envs
         infos: list[dict[str, Any]] = []
-        ended: list[int] = []
         for index, env in enumerate(self.envs):
             action = actions[index]
             raw[index], reward, terminated, truncated, info = env.step(action)
-            points = float(reward)
+            rewards[index] = points = float(reward)
             if not math.isfinite(points):
                 raise self._fault(index, "reward")
-            rewards[index] = points
             self._returns[index] += points
             self._actions[index].append(action)
             infos.append({**info, "TimeLimit.truncated": truncated and not terminated})
-            if terminated or truncated:
-                dones[index] = True
-                ended.append(index)
+            dones[index] = bool(terminated or truncated)
         self._check_finite(raw)
+        ended = [index for index, done in enumerate(dones) if done]
         for index in ended:
             infos[index]["terminal_observation"] = raw[index].copy()
             infos[index]["episode"] = self._episode_record(index)
@@ -129,7 +125,7 @@ class GymVecEnv(HarnessVecEnv):
         for index in ended:
             infos[index]["terminal_observation"] = self._shown(infos[index]["terminal_observation"])
         scaled = self._normalizer.rewards(rewards, dones, learn=self.training)
-        return shown, scaled.astype(np.float32), dones, infos
+        return shown, np.array(scaled, dtype=np.float32), np.array(dones), infos
 
     def _take_in(self, raw: NDArray[Any]) -> NDArray[Any]:
         """Make ``raw`` the current observations, learn from them while training, and return what is shown."""
@@ -161,6 +157,8 @@ class GymVecEnv(HarnessVecEnv):
         return shown.copy() if shown is raw else shown
 
     def _check_finite(self, raw: NDArray[Any]) -> None:
+        if math.isfinite(raw.sum()):  # cheaper than looking at each; a finite sum has finite terms
+            return
         finite = np.isfinite(raw)
         if not finite.all():
             rows = finite.reshape(self.num_envs, -1).all(axis=1)

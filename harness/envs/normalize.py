@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,18 +31,35 @@ class RunningMoments:
     def update(self, batch: NDArray[np.floating]) -> None:
         """Take in ``batch`` [n, *shape]."""
         n = len(batch)
-        if n == 1:
-            batch_mean, batch_m2 = batch[0], 0.0
-        else:
-            batch_mean, batch_m2 = (
-                batch.mean(axis=0, dtype=np.float64),
-                batch.var(axis=0, dtype=np.float64) * n,
-            )
+        total = self.count + n
+        delta = (batch[0] if n == 1 else batch.mean(axis=0, dtype=np.float64)) - self.mean
+        self.var *= self.count / total
+        if n > 1:
+            self.var += batch.var(axis=0, dtype=np.float64) * (n / total)
+        self.mean += delta * (n / total)
+        delta *= delta
+        delta *= self.count * n / total**2
+        self.var += delta
+        self.count = total
+
+
+class RunningScalar:
+    """:class:`RunningMoments` of a scalar, in Python's floats: cheaper than arrays of one element."""
+
+    def __init__(self) -> None:
+        self.mean = 0.0
+        self.var = 1.0
+        self.count = _INITIAL_COUNT
+
+    def update(self, batch: list[float]) -> None:
+        """Take in the numbers of ``batch``."""
+        n = len(batch)
+        batch_mean = sum(batch) / n
+        squares = sum((value - batch_mean) ** 2 for value in batch) if n > 1 else 0.0
         total = self.count + n
         delta = batch_mean - self.mean
-        step = delta * (n / total)
-        self.mean = self.mean + step
-        self.var = (self.var * self.count + batch_m2 + delta * step * self.count) / total
+        self.mean += delta * n / total
+        self.var = (self.var * self.count + squares + delta * delta * self.count * n / total) / total
         self.count = total
 
 
@@ -65,12 +84,13 @@ class Normalizer:
         self.clip_reward = clip_reward
         self.gamma = gamma
         self.obs = RunningMoments(obs_shape)
-        self.returns = RunningMoments(())
-        self.discounted: Float64 = np.zeros(n_envs)
+        self.returns = RunningScalar()
+        self.discounted = [0.0] * n_envs
+        self._low, self._high = np.float64(-(clip_obs or 0.0)), np.float64(clip_obs or 0.0)
 
     def restart(self) -> None:
         """All episodes begin anew: forget the discounted returns so far, keep the statistics."""
-        self.discounted[:] = 0.0
+        self.discounted = [0.0] * len(self.discounted)
 
     def learn_observations(self, observations: NDArray[np.floating]) -> None:
         """Update the statistics with raw ``observations`` [n_envs, *obs_shape]; nothing if they are off."""
@@ -81,25 +101,28 @@ class Normalizer:
         """Normalised ``observations`` [..., *obs_shape], a new float32 array; unchanged if they are off."""
         if self.clip_obs is None:
             return observations
-        scaled = np.asarray(observations - self.obs.mean)
+        scaled = np.subtract(observations, self.obs.mean)
         scaled /= np.sqrt(self.obs.var + EPSILON)
-        np.maximum(scaled, -self.clip_obs, out=scaled)
-        np.minimum(scaled, self.clip_obs, out=scaled)
-        return scaled.astype(np.float32)
+        np.maximum(scaled, self._low, out=scaled)
+        np.minimum(scaled, self._high, out=scaled)
+        shown: NDArray[np.floating] = scaled.astype(np.float32)
+        return shown
 
-    def rewards(self, rewards: Float64, dones: NDArray[np.bool_], *, learn: bool) -> Float64:
-        """Normalised ``rewards`` [n_envs]; unchanged if they are off.
+    def rewards(self, rewards: list[float], dones: Sequence[bool], *, learn: bool) -> list[float]:
+        """Normalised ``rewards``, one per environment; unchanged if they are off.
 
         With ``learn`` the statistics take them in. The discounted return restarts where ``dones``.
         """
-        if self.clip_reward is None:
+        clip = self.clip_reward
+        if clip is None:
             return rewards
         if learn:
-            self.discounted = self.discounted * self.gamma + rewards
+            pairs = zip(self.discounted, rewards, strict=True)
+            self.discounted = [total * self.gamma + reward for total, reward in pairs]
             self.returns.update(self.discounted)
-        self.discounted[dones] = 0.0
-        scaled = rewards / np.sqrt(self.returns.var + EPSILON)
-        return np.clip(scaled, -self.clip_reward, self.clip_reward)
+        self.discounted = [0.0 if done else total for total, done in zip(self.discounted, dones, strict=True)]
+        scale = math.sqrt(self.returns.var + EPSILON)
+        return [min(max(reward / scale, -clip), clip) for reward in rewards]
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Everything learned, as arrays that ``numpy.savez`` can hold; empty if nothing is normalised."""
@@ -107,7 +130,7 @@ class Normalizer:
         if self.clip_obs is not None:
             state |= _moments_state("obs", self.obs)
         if self.clip_reward is not None:
-            state |= _moments_state("returns", self.returns) | {"discounted": self.discounted.copy()}
+            state |= _moments_state("returns", self.returns) | {"discounted": np.array(self.discounted)}
         return state
 
     def load_state_dict(self, state: dict[str, NDArray[Any]]) -> None:
@@ -127,22 +150,20 @@ class Normalizer:
                     f"normalisation state {key!r} has shape {state[key].shape}, expected {array.shape}"
                 )
         if self.clip_obs is not None:
-            _load_moments("obs", self.obs, state)
+            self.obs.mean = state["obs_mean"].astype(np.float64)
+            self.obs.var = state["obs_var"].astype(np.float64)
+            self.obs.count = float(state["obs_count"])
         if self.clip_reward is not None:
-            _load_moments("returns", self.returns, state)
-            saved = state["discounted"].astype(np.float64)
-            self.discounted = saved if len(saved) == len(self.discounted) else np.zeros(len(self.discounted))
+            self.returns.mean = float(state["returns_mean"])
+            self.returns.var = float(state["returns_var"])
+            self.returns.count = float(state["returns_count"])
+            saved = state["discounted"].tolist()
+            self.discounted = saved if len(saved) == len(self.discounted) else [0.0] * len(self.discounted)
 
 
-def _moments_state(prefix: str, moments: RunningMoments) -> dict[str, NDArray[Any]]:
+def _moments_state(prefix: str, moments: RunningMoments | RunningScalar) -> dict[str, NDArray[Any]]:
     return {
-        f"{prefix}_mean": moments.mean.copy(),
-        f"{prefix}_var": moments.var.copy(),
-        f"{prefix}_count": np.asarray(moments.count),
+        f"{prefix}_mean": np.array(moments.mean),
+        f"{prefix}_var": np.array(moments.var),
+        f"{prefix}_count": np.array(moments.count),
     }
-
-
-def _load_moments(prefix: str, moments: RunningMoments, state: dict[str, NDArray[Any]]) -> None:
-    moments.mean = state[f"{prefix}_mean"].astype(np.float64)
-    moments.var = state[f"{prefix}_var"].astype(np.float64)
-    moments.count = float(state[f"{prefix}_count"].astype(np.float64))

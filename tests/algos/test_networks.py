@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import gymnasium
 import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
 from torch import nn
 
-from algos.networks import PaperCnnPolicy, PaperMlpPolicy
+from algos.acktr import ACKTR
+from algos.networks import PaperCnnPolicy, PaperMlpPolicy, PaperPixelsPolicy
 
 ATARI = spaces.Box(0, 255, (4, 84, 84), np.uint8)
+PIXELS = spaces.Box(0, 255, (6, 42, 42), np.uint8)
+SMALL_PIXELS = spaces.Box(0, 255, (6, 16, 16), np.uint8)
 STATE = spaces.Box(-np.inf, np.inf, (11,), np.float32)
 TORQUES = spaces.Box(-1, 1, (3,), np.float32)
 
@@ -49,6 +55,60 @@ def test_mujoco_networks_of_a2_are_separate() -> None:
     assert not actor_ids & {id(parameter) for parameter in critic.parameters()}
 
 
+def test_pixel_networks_of_a2_are_separate() -> None:
+    policy = PaperPixelsPolicy(PIXELS, TORQUES, constant)
+    actor, critic = policy.pi_features_extractor, policy.vf_features_extractor
+    assert shapes(actor) == shapes(critic) == [(32, 6, 3, 3), (32, 32, 3, 3), (256, 11 * 11 * 32)]
+    for network, activation in ((actor, nn.ReLU), (critic, nn.ELU)):
+        functions = [layer for layer in network.modules() if isinstance(layer, nn.ReLU | nn.ELU)]
+        assert [type(function) for function in functions] == [activation] * 3
+    assert shapes(policy.action_net) == [(3, 256)]
+    assert shapes(policy.value_net) == [(1, 256)]
+    actor_ids = {id(parameter) for parameter in actor.parameters()}
+    assert not actor_ids & {id(parameter) for parameter in critic.parameters()}
+    weight = critic.linear[0].weight
+    assert torch.allclose(weight @ weight.T, 2 * torch.eye(256), atol=1e-4)
+    n_parameters = sum(len(group["params"]) for group in policy.optimizer.param_groups)
+    assert n_parameters == len(list(policy.parameters()))
+
+
+def test_pixel_policies_use_each_network_for_its_own_head() -> None:
+    policy = PaperPixelsPolicy(PIXELS, TORQUES, constant, features_dim=8)
+    observations = torch.randint(0, 256, (5, 6, 42, 42), dtype=torch.uint8)
+    before = policy.predict_values(observations), policy.get_distribution(observations).distribution.mean
+    with torch.no_grad():
+        policy.vf_features_extractor.linear[0].weight.zero_()
+    assert not torch.equal(policy.predict_values(observations), before[0])
+    assert torch.equal(policy.get_distribution(observations).distribution.mean, before[1])
+
+
+class Noise(gymnasium.Env[np.ndarray, np.ndarray]):
+    """Random pictures, and a reward for small torques."""
+
+    observation_space = SMALL_PIXELS
+    action_space = TORQUES
+
+    def reset(self, **kwargs: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        super().reset(**kwargs)
+        return self.np_random.integers(0, 256, SMALL_PIXELS.shape, dtype=np.uint8), {}
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        observation = self.np_random.integers(0, 256, SMALL_PIXELS.shape, dtype=np.uint8)
+        return observation, -float(np.square(action).sum()), False, False, {}
+
+
+def test_an_acktr_update_moves_every_parameter_of_the_pixel_networks() -> None:
+    kfac = {"stats_batch": 4, "metric": "exact", "metric_batch": 4}
+    agent = ACKTR(
+        "PaperPixelsPolicy", Noise(), n_steps=8, seed=0, kfac_kwargs=kfac, critic_kwargs={"kfac_kwargs": kfac}
+    )
+    before = {name: tensor.detach().clone() for name, tensor in agent.policy.named_parameters()}
+    agent.learn(8)
+    for name, tensor in agent.policy.named_parameters():
+        assert torch.isfinite(tensor).all(), name
+        assert not torch.equal(tensor, before[name]), name
+
+
 def test_log_std_does_not_depend_on_the_state() -> None:
     policy = PaperMlpPolicy(STATE, TORQUES, constant, log_std_init=-1.0)
     assert policy.log_std.shape == (3,)
@@ -71,11 +131,22 @@ def test_hidden_layers_are_orthogonal_with_gain_sqrt_2(layer: str) -> None:
 def test_an_unknown_activation_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown activation 'gelu'; expected one of: tanh, elu, relu"):
         PaperMlpPolicy(STATE, TORQUES, constant, value_activation="gelu")
+    with pytest.raises(ValueError, match="unknown activation 'gelu'; expected one of: tanh, elu, relu"):
+        PaperPixelsPolicy(PIXELS, TORQUES, constant, value_activation="gelu")
 
 
 def test_images_are_required_for_the_cnn() -> None:
-    with pytest.raises(ValueError, match="PaperCnnPolicy needs uint8 images"):
+    with pytest.raises(ValueError, match="the paper's convolutions need uint8 images"):
         PaperCnnPolicy(STATE, TORQUES, constant)
+
+
+def test_the_pixel_policy_rebuilds_itself_from_its_own_file(tmp_path: object) -> None:
+    path = f"{tmp_path}/policy.pth"
+    policy = PaperPixelsPolicy(PIXELS, TORQUES, constant, features_dim=8, value_activation="tanh")
+    policy.save(path)
+    again = PaperPixelsPolicy.load(path)
+    observations = torch.randint(0, 256, (3, 6, 42, 42), dtype=torch.uint8)
+    assert torch.equal(policy.predict_values(observations), again.predict_values(observations))
 
 
 def test_a_policy_rebuilds_itself_from_its_own_file(tmp_path: object) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -14,7 +17,7 @@ from algos.registry import LIBRARY, UnknownAgent, agent_names, get_agent
 from algos.signature import SET_BY_THE_RUNNER, schema_of
 
 BUILT_IN = ["acktr", "a2c", "trpo"]
-DOMAINS = ["atari", "mujoco", "gym"]
+DOMAINS = ["atari", "atari-sticky", "mujoco", "mujoco-pixels", "gym"]
 
 
 def test_the_built_in_agents_come_first() -> None:
@@ -30,7 +33,7 @@ def test_agents_of_sb3_come_with_their_own_defaults(name: str, domain: str) -> N
     assert set(resolved) == (set(arguments) & set(resolved)) | {"n_envs"}
     assert resolved["policy"] in agent.load().policy_aliases
     has_cnn = any("Cnn" in alias for alias in agent.load().policy_aliases)
-    assert ("Cnn" in resolved["policy"]) == (domain == "atari" and has_cnn)
+    assert ("Cnn" in resolved["policy"]) == (domain in ("atari", "atari-sticky", "mujoco-pixels") and has_cnn)
     assert agent.resolve(domain, overrides=resolved) == resolved
 
 
@@ -82,7 +85,7 @@ def test_defaults_equal_those_of_the_constructor(name: str) -> None:
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_presets_are_complete_and_every_value_has_a_source(name: str, domain: str) -> None:
     agent = get_agent(name)
-    for preset in agent.preset_names():
+    for preset in agent.presets.names_for(domain):
         resolved = agent.resolve(domain, preset)
         assert set(resolved) == set(agent.hyperparameters.model_fields)
         assert agent.resolve(domain, preset, resolved) == resolved
@@ -98,11 +101,29 @@ def test_presets_are_complete_and_every_value_has_a_source(name: str, domain: st
         ("acktr", "mujoco", "paper", 2500),
         ("a2c", "mujoco", "paper", 2500),
         ("trpo", "mujoco", "paper", 25000),
+        ("acktr", "mujoco-pixels", "paper", 8000),
+        ("acktr", "mujoco-pixels", "tuned", 8000),
+        ("a2c", "mujoco-pixels", "paper", 8000),
+        ("trpo", "mujoco-pixels", "paper", 8000),
     ],
 )
 def test_batch_sizes_are_those_of_appendix_a(name: str, domain: str, preset: str, batch_size: int) -> None:
     resolved = get_agent(name).resolve(domain, preset)
     assert resolved["n_envs"] * resolved["n_steps"] == batch_size
+
+
+@pytest.mark.parametrize("name", [*BUILT_IN, "ppo", "dqn"])
+def test_sticky_actions_change_no_hyperparameter(name: str) -> None:
+    agent = get_agent(name)
+    for preset in agent.preset_names():
+        assert agent.resolve("atari-sticky", preset) == agent.resolve("atari", preset)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_pixels_have_the_network_of_appendix_a2(name: str) -> None:
+    agent = get_agent(name)
+    for preset in {"paper", agent.default_preset}:
+        assert agent.resolve("mujoco-pixels", preset)["policy"] == "PaperPixelsPolicy"
 
 
 def test_overrides_merge_into_nested_options() -> None:
@@ -131,6 +152,12 @@ def test_an_unknown_preset_is_refused() -> None:
         {"kfac_kwargs": {"momentum": 1.0}},
         {"kfac_kwargs": {"inverse_lag": 2}},
         {"kfac_kwargs": {"metric": "euclid"}},
+        {"critic_kwargs": {"norm": "euclid"}},
+        {"critic_kwargs": {"norm": "euclidean", "eta_max": 0.5}},
+        {"critic_kwargs": {"learning_rate": 0.5}},
+        {"critic_sigma": "adapt"},
+        {"critic_sigma": True},
+        {"target_kl": 0},
         {"critic_kwargs": {"n_updates": 0}},
         {"ent_coef": float("nan")},
     ],
@@ -140,6 +167,35 @@ def test_bad_overrides_are_refused(overrides: dict[str, object]) -> None:
     with pytest.raises(ValidationError) as caught:
         get_agent("acktr").resolve("mujoco", overrides=overrides)
     assert caught.value.errors()[0]["loc"][0] == next(iter(overrides))
+
+
+def imported(module: str, seen: set[str]) -> set[str]:
+    """The project's modules that a module imports, itself included."""
+    if module in seen:
+        return seen
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    seen.add(module)
+    for node in ast.walk(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "algos":
+            assert node.module is not None
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            modules = [name for name in names if node.module == "algos"] or [node.module]
+            for name in modules:
+                imported(name, seen)
+    return seen
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_digest_of_an_agent_covers_all_of_its_code(name: str) -> None:
+    agent = get_agent(name)
+    files = {
+        Path(importlib.util.find_spec(module).origin)  # type: ignore[union-attr,arg-type]
+        for module in imported(agent.target.split(":")[0], set())
+    }
+    assert len(files) > 3
+    assert {file.name for file in files - set(agent.sources)} == set()
 
 
 class Plain:

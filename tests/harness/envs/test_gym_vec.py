@@ -227,8 +227,16 @@ def test_stepping_before_reset_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("env_id", "protocol", "message"),
     [
-        ("Pong", MujocoProtocol(), "PongNoFrameskip-v4 is played under the protocol 'atari', not 'mujoco'"),
-        ("HalfCheetah", AtariProtocol(), "HalfCheetah-v5 is played under the protocol 'mujoco', not 'atari'"),
+        (
+            "Pong",
+            MujocoProtocol(),
+            "PongNoFrameskip-v4 is played under the protocol 'atari' or 'atari-sticky', not 'mujoco'",
+        ),
+        (
+            "HalfCheetah",
+            AtariProtocol(),
+            "HalfCheetah-v5 is played under the protocol 'mujoco' or 'mujoco-pixels', not 'atari'",
+        ),
         ("CartPole-v1", MujocoProtocol(), "CartPole-v1 is played under the protocol 'gym', not 'mujoco'"),
     ],
 )

@@ -1,0 +1,43 @@
+"""The actor's loss: policy gradient and entropy bonus (section 2.1)."""
+
+from __future__ import annotations
+
+from gymnasium import spaces
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.type_aliases import RolloutBufferSamples
+from torch import Tensor
+
+from algos.acktr_heads import action_distribution
+
+Log = dict[str, float]
+
+
+def policy_loss(
+    policy: ActorCriticPolicy,
+    parameters: Tensor,
+    batch: RolloutBufferSamples,
+    ent_coef: float,
+    normalize_advantage: bool,
+) -> tuple[Tensor, Log]:
+    """``-mean(A log pi(a | s)) - ent_coef * mean(H(pi(. | s)))``, 0-d, with what is logged of it.
+
+    Args:
+        policy: gives the distribution.
+        parameters: action parameters ``[B, ...]`` of the batch's observations.
+        batch: the rollout.
+        ent_coef: weight of the entropy ``H``.
+        normalize_advantage: standardise the advantages within the batch.
+    """
+    distribution = action_distribution(policy, parameters)
+    actions = batch.actions
+    if isinstance(policy.action_space, spaces.Discrete):
+        actions = actions.long().flatten()
+    advantages = batch.advantages
+    if normalize_advantage:
+        advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+    loss = -(advantages * distribution.log_prob(actions)).mean()
+    entropy = distribution.entropy()
+    assert entropy is not None, "every distribution that check_policy lets through has an entropy"
+    entropy_loss = -entropy.mean()
+    log = {"policy_loss": loss.item(), "entropy_loss": entropy_loss.item()}
+    return loss + ent_coef * entropy_loss, log

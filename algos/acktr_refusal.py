@@ -1,0 +1,75 @@
+"""Keeping NaN and infinity from the environment away from the policy's parameters.
+
+A rollout that holds them is refused whole, before statistics, sigma or parameters have seen it. While it is
+collected the policy acts as if the offending numbers were 0, so that a passing fault does not end training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.policies import ActorCriticPolicy
+from torch import nn
+
+from algos.acting import LightActor
+
+Array = NDArray[Any]
+
+
+def non_finite_arrays(buffer: RolloutBuffer) -> list[str]:
+    """Which of observations, actions, rewards, returns and advantages hold NaN or infinity."""
+    observations: Any = buffer.observations
+    parts = observations if isinstance(observations, dict) else {"": observations}
+    arrays = {
+        "observations": list(parts.values()),
+        **{name: [getattr(buffer, name)] for name in ("actions", "rewards", "returns", "advantages")},
+    }
+    return [name for name, group in arrays.items() if not all(np.isfinite(array).all() for array in group)]
+
+
+@contextmanager
+def finite_features(policy: ActorCriticPolicy) -> Iterator[None]:
+    """Inside, the policy's feature extractors see 0 for every NaN or infinity in an observation."""
+    space = policy.observation_space
+    parts = space.spaces.values() if isinstance(space, spaces.Dict) else [space]
+    if not any(isinstance(part, spaces.Box) and part.dtype.kind == "f" for part in parts):
+        yield  # whole numbers, such as images, are finite
+        return
+    extractors = {
+        id(extractor): extractor for extractor in (policy.pi_features_extractor, policy.vf_features_extractor)
+    }
+    handles = [extractor.register_forward_pre_hook(_finite_input) for extractor in extractors.values()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _finite_input(_: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    (observations,) = arguments
+    if isinstance(observations, dict):
+        return ({key: _finite(value) for key, value in observations.items()},)
+    return (_finite(observations),)
+
+
+def _finite(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.nan_to_num(0.0, 0.0, 0.0)
+
+
+def finite_actor(act: LightActor) -> LightActor:
+    """``act``, which then sees 0 for every NaN or infinity in the observations."""
+
+    def finite_act(observations: Array) -> Array:
+        if not np.isfinite(observations).all():
+            observations = np.nan_to_num(observations, nan=0.0, posinf=0.0, neginf=0.0)
+        return act(observations)
+
+    return finite_act

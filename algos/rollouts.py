@@ -1,0 +1,169 @@
+"""Collecting rollouts at low cost per timestep, for every on-policy agent of the project.
+
+SB3's loop calls the policy network, the value network and the log-probability at each timestep. Only the
+action is needed then: values and log-probabilities of the whole rollout are computed afterwards in one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.type_aliases import RolloutBufferSamples
+from stable_baselines3.common.vec_env import VecEnv
+
+from algos.acting import LightActor, light_actor
+
+
+class LeanRolloutBuffer(RolloutBuffer):
+    """SB3's rollout buffer with vectorised advantages and a full batch that is not shuffled.
+
+    The same numbers as SB3's up to float32 rounding. A whole batch (``get(None)``) comes in the order time
+    first: row ``t * n_envs + i`` is timestep t of environment i.
+    """
+
+    def compute_returns_and_advantage(self, last_values: torch.Tensor, dones: NDArray[Any]) -> None:
+        """GAE(lambda) advantages and TD(lambda) returns, ``[buffer_size, n_envs]`` (Schulman et al., 2016).
+
+        Args:
+            last_values: values of the observations after the rollout, ``n_envs`` elements.
+            dones: whether each environment's last timestep ended its episode, ``[n_envs]``.
+        """
+        bootstrap = last_values.detach().cpu().numpy().reshape(1, -1)
+        going_on = 1.0 - np.concatenate([self.episode_starts[1:], dones[None].astype(np.float32)])
+        next_values = np.concatenate([self.values[1:], bootstrap])
+        deltas = self.rewards + self.gamma * next_values * going_on - self.values
+        decays = (self.gamma * self.gae_lambda) * going_on
+        advantage: Any = np.zeros(self.n_envs, dtype=np.float32)
+        for step in range(self.buffer_size - 1, -1, -1):
+            advantage = deltas[step] + decays[step] * advantage
+            self.advantages[step] = advantage
+        self.returns = self.advantages + self.values
+
+    def get(self, batch_size: int | None = None) -> Generator[RolloutBufferSamples, None, None]:
+        """Yield minibatches as SB3 does, or for None the whole rollout as one batch in its own order."""
+        if batch_size is not None:
+            yield from super().get(batch_size)
+            return
+        assert self.full, "the rollout is not complete"
+        n = self.buffer_size * self.n_envs
+        columns = (self.values, self.log_probs, self.advantages, self.returns)
+        yield RolloutBufferSamples(
+            self._whole(self.observations, (n, *self.obs_shape)),
+            self._whole(self.actions.astype(np.float32, copy=False), (n, self.action_dim)),
+            *(self._whole(column, (n,)) for column in columns),
+        )
+
+    def _whole(self, array: NDArray[Any], shape: tuple[int, ...]) -> torch.Tensor:
+        return torch.from_numpy(array.reshape(shape)).to(self.device)
+
+
+class LightRollouts(OnPolicyAlgorithm):
+    """An on-policy agent that acts through :func:`algos.acting.light_actor` where its policy allows it.
+
+    Elsewhere SB3's loop runs. On the light path a callback sees SB3's local variables except
+    ``obs_tensor``, ``values`` and ``log_probs``, which do not exist before the rollout is complete.
+    """
+
+    def _setup_model(self) -> None:
+        if self.rollout_buffer_class is None and not isinstance(self.observation_space, spaces.Dict):
+            self.rollout_buffer_class = LeanRolloutBuffer
+        super()._setup_model()
+
+    def collect_rollouts(
+        self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
+    ) -> bool:
+        """Fill the buffer with ``n_rollout_steps`` per environment; False if a callback ended training."""
+        act = light_actor(self.policy, env.num_envs)
+        if act is None or type(rollout_buffer) is not LeanRolloutBuffer or n_rollout_steps != self.n_steps:
+            return super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps)
+        self.policy.set_training_mode(False)
+        rollout_buffer.reset()
+        callback.on_rollout_start()
+        timeouts = self._interact(act, env, callback, rollout_buffer)
+        if timeouts is None:
+            return False
+        with torch.no_grad():
+            self._evaluate(rollout_buffer, timeouts)
+            last_obs, _ = self.policy.obs_to_tensor(self._last_obs)  # type: ignore[arg-type]
+            values = self.policy.predict_values(last_obs)
+        dones = np.asarray(self._last_episode_starts)
+        rollout_buffer.compute_returns_and_advantage(last_values=values, dones=dones)
+        callback.update_locals(locals())
+        callback.on_rollout_end()
+        return True
+
+    def _interact(
+        self, act: LightActor, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer
+    ) -> list[tuple[int, int, Any]] | None:
+        """Step the environments; return ``(step, env index, last observation)`` of each time-out.
+
+        None if a callback stopped it.
+        """
+        space = self.action_space
+        bounds = (space.low, space.high) if isinstance(space, spaces.Box) else None
+        observations, actions_taken = rollout_buffer.observations, rollout_buffer.actions
+        timeouts: list[tuple[int, int, Any]] = []
+        for n_steps in range(rollout_buffer.buffer_size):
+            actions = act(self._last_obs)  # type: ignore[arg-type]
+            clipped_actions = (
+                actions if bounds is None else np.minimum(np.maximum(actions, bounds[0]), bounds[1])
+            )
+            new_obs, rewards, dones, infos = env.step(clipped_actions)
+            self.num_timesteps += env.num_envs
+            callback.update_locals(
+                {
+                    "self": self,
+                    "env": env,
+                    "rollout_buffer": rollout_buffer,
+                    "n_rollout_steps": rollout_buffer.buffer_size,
+                    "n_steps": n_steps,
+                    "actions": actions,
+                    "clipped_actions": clipped_actions,
+                    "new_obs": new_obs,
+                    "rewards": rewards,
+                    "dones": dones,
+                    "infos": infos,
+                }
+            )
+            if not callback.on_step():
+                return None
+            observations[n_steps] = self._last_obs
+            actions_taken[n_steps] = actions.reshape(actions_taken.shape[1:])
+            rollout_buffer.rewards[n_steps] = rewards
+            rollout_buffer.episode_starts[n_steps] = self._last_episode_starts
+            if dones.any():
+                self._update_info_buffer(infos, dones)
+                timeouts += [
+                    (n_steps, int(index), infos[index]["terminal_observation"])
+                    for index in np.flatnonzero(dones)
+                    if infos[index].get("TimeLimit.truncated") and "terminal_observation" in infos[index]
+                ]
+            self._last_obs = new_obs  # type: ignore[assignment]
+            self._last_episode_starts = dones
+        rollout_buffer.pos, rollout_buffer.full = rollout_buffer.buffer_size, True
+        return timeouts
+
+    def _evaluate(self, rollout_buffer: RolloutBuffer, timeouts: list[tuple[int, int, Any]]) -> None:
+        """Fill in values and log-probabilities; a time-out's reward gains ``gamma V(last observation)``."""
+        shape = rollout_buffer.values.shape
+        samples = next(rollout_buffer.get(None))
+        actions = (
+            samples.actions.flatten() if isinstance(self.action_space, spaces.Discrete) else samples.actions
+        )
+        values, log_probs, _ = self.policy.evaluate_actions(samples.observations, actions)
+        rollout_buffer.values[:] = values.cpu().numpy().reshape(shape)
+        rollout_buffer.log_probs[:] = log_probs.cpu().numpy().reshape(shape)
+        if timeouts:
+            steps, indices, last = zip(*timeouts, strict=True)
+            last_values = self.policy.predict_values(self.policy.obs_to_tensor(np.stack(last))[0])
+            rollout_buffer.rewards[list(steps), list(indices)] += (
+                self.gamma * last_values.cpu().numpy().flatten()
+            )
