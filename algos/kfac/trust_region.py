@@ -6,6 +6,7 @@ With ``u`` the step at the full learning rate and ``q = u' F u``, the KL diverge
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +44,7 @@ def step_length(rule: str, slope: Tensor, quadratic: Tensor, delta: float | Tens
         ``ok`` is False, and the step zero, when `sound` is, when ``q`` is negative or anything is non-finite.
     """
     ok = sound & slope.isfinite() & quadratic.isfinite() & (quadratic >= 0)
-    ratio = (2 * delta / quadratic).sqrt()
+    ratio = torch.where(quadratic > 0, 2 * delta / quadratic, math.inf).sqrt()
     if rule == "gauss_newton":
         best = torch.where(quadratic > 0, slope / quadratic, torch.ones_like(slope))
         free = best.clamp(0, 1)
