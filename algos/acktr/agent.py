@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from algos import hyperparameters
-from algos.acktr_critic import (
+from algos.acktr.critic import (
     EuclideanCritic,
     GaussNewtonCritic,
     SeparateCritic,
@@ -32,19 +32,19 @@ from algos.acktr_critic import (
     set_trust_region,
     step_log,
 )
-from algos.acktr_form import check_policy, check_policy_kwargs, is_joint
-from algos.acktr_format import FORMAT, KEY, check_format
-from algos.acktr_heads import ActorView, JointView, output_distribution, preprocess
-from algos.acktr_loss import policy_loss
-from algos.acktr_refusal import finite_actor, finite_features, non_finite_arrays
-from algos.acktr_step_size import adapted_factor
+from algos.acktr.form import check_policy, check_policy_kwargs, is_joint
+from algos.acktr.heads import ActorView, JointView, output_distribution, preprocess
+from algos.acktr.loss import policy_loss
+from algos.acktr.model_format import FORMAT, KEY, check_format
+from algos.acktr.radius import AdvantageRadius
+from algos.acktr.refusal import finite_actor, finite_features, non_finite_arrays
+from algos.acktr.step_size import adapted_factor
 from algos.acting import LightActor
 from algos.errors import RefusedUpdates
 from algos.kfac import KFAC, Gaussian, OutputDistribution, RunningSigma, realised_kl
 from algos.kfac.trust_region import as_outputs
 from algos.networks import PAPER_POLICIES
 from algos.options import validated
-from algos.radius import AdvantageRadius
 from algos.rollouts import LightRollouts
 from algos.schedules import ScheduleData, named_schedule, value_at
 
@@ -89,7 +89,7 @@ class ACKTR(LightRollouts):
             3.2, no symbol); 0.5 is the half of ``1/2 (R - V)^2`` (section 2.1).
         normalize_advantage: standardise advantages within a batch.
         adaptive_delta: shrink ``delta`` for batches whose advantages are small against those before
-            (:class:`algos.radius.AdvantageRadius`); not in the paper.
+            (:class:`algos.acktr.radius.AdvantageRadius`); not in the paper.
         critic_sigma: standard deviation of the critic's output distribution (section 3.1); ``sigma``. 1 is
             vanilla Gauss-Newton; ``"adaptive"`` follows the standard deviation of the Bellman error, taken in
             once per rollout (Appendix D).

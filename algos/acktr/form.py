@@ -16,7 +16,7 @@ from stable_baselines3.common.distributions import (
 )
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from algos.acktr_heads import ActorView, CriticView, shares_parameters
+from algos.acktr.heads import ActorView, CriticView, shares_parameters
 from algos.hyperparameters import ACKTR, EUCLIDEAN_ONLY, GAUSS_NEWTON_ONLY, CriticOptions
 from algos.options import changed
 

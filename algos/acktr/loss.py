@@ -7,7 +7,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.type_aliases import RolloutBufferSamples
 from torch import Tensor
 
-from algos.acktr_heads import action_distribution
+from algos.acktr.heads import action_distribution
 
 Log = dict[str, float]
 

@@ -10,7 +10,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor, nn
 from torch.nn import functional
 
-from algos.acktr_heads import CriticView, explained_variance
+from algos.acktr.heads import CriticView, explained_variance
 from algos.hyperparameters import CriticOptions
 from algos.kfac import KFAC, Gaussian
 from algos.schedules import named_schedule, value_at
@@ -90,7 +90,9 @@ class GaussNewtonCritic(SeparateCritic):
         with self.optimizer.record():
             values: Tensor = self.view(observations)
         head = Gaussian(values, sigma)
-        self.optimizer.observe(values, distributions=[head], exact=True)  # one output: no dearer than a sample
+        self.optimizer.observe(
+            values, distributions=[head], exact=True
+        )  # one output: no dearer than a sample
         descend(self.optimizer, 0.5 * functional.mse_loss(values.flatten(), returns) / head.sigma.square())
         return values.detach().flatten()
 

@@ -102,7 +102,7 @@ def output_distribution(policy: ActorCriticPolicy, parameters: Tensor) -> Output
         return Categorical(parameters)
     if isinstance(sb3, MultiCategoricalDistribution):
         return MultiCategorical(parameters, [int(n) for n in sb3.action_dims])
-    assert isinstance(sb3, BernoulliDistribution), "algos.acktr_form.check_policy lets no other through"
+    assert isinstance(sb3, BernoulliDistribution), "algos.acktr.form.check_policy lets no other through"
     return Bernoulli(parameters)
 
 

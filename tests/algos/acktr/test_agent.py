@@ -11,7 +11,7 @@ from gymnasium import spaces
 from stable_baselines3.common.env_util import make_vec_env
 
 from algos.acktr import ACKTR
-from algos.acktr_heads import shares_parameters
+from algos.acktr.heads import shares_parameters
 from algos.kfac import KFAC
 
 VECTOR = spaces.Box(-1, 1, (5,), np.float32)

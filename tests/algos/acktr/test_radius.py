@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from algos.radius import AdvantageRadius
+from algos.acktr.radius import AdvantageRadius
 
 
 def spread(std: float, n: int = 200) -> torch.Tensor:
