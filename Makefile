@@ -22,7 +22,7 @@ install: $(READY)
 $(READY): pyproject.toml constraints.txt
 	./scripts/make-venv "$(PYTHON)" $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[dev,wandb,slurm,rliable]'
+		--constraint constraints.txt --editable '.[dev,wandb,slurm,rliable,video]'
 	@touch $(READY)
 
 quickstart: $(READY)

@@ -17,11 +17,13 @@ from harness.commands.algos import algos
 from harness.commands.bench import bench
 from harness.commands.doctor import doctor
 from harness.commands.envs import envs
+from harness.commands.evaluate import evaluate
 from harness.commands.logs import logs
 from harness.commands.report import report
 from harness.commands.run import run
 from harness.commands.status import status
 from harness.commands.sweep import sweep
+from harness.commands.verify_resume import verify_resume
 
 EXIT_USAGE = 2
 
@@ -77,8 +79,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
-for _command in (sweep, run, status, report, algos, envs, logs, doctor, bench):
+for _command in (sweep, run, status, evaluate, report, algos, envs, logs, doctor, verify_resume):
     app.command()(_command)
+app.add_typer(bench, name="bench")
 
 
 def main() -> None:

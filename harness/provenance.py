@@ -8,7 +8,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,26 @@ def provenance(agent_files: Iterable[Path]) -> dict[str, Any]:
 def package_versions() -> dict[str, str]:
     """Installed versions of the packages that decide a result's numbers."""
     return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def code_difference(then: Mapping[str, Any], now: Mapping[str, Any], algo: str) -> str | None:
+    """What of the code that decides a result differs: the agent's own, and packages by name; else ``None``.
+
+    Args:
+        then: provenance, of which ``agent_digest`` and ``packages`` are read.
+        now: the same of today.
+        algo: the agent's name, for the message.
+    """
+    parts = []
+    if then.get("agent_digest") != now["agent_digest"]:
+        parts.append(f"other code of {algo}")
+    old = then.get("packages", {})
+    parts += [
+        f"{name} {old.get(name)} (now {version})"
+        for name, version in now["packages"].items()
+        if old.get(name) != version
+    ]
+    return ", ".join(parts) or None
 
 
 def digest_files(files: Iterable[Path]) -> str:

@@ -7,7 +7,10 @@ Layout (one directory per run)::
       status.json     small, atomically replaced: state, timesteps done, heartbeat, error
       episodes.csv    one row per finished episode, in global completion order
       progress.csv    the SB3 logger's output, with SB3's metric names
+      checkpoints/    complete training state (:mod:`harness.runner.checkpoint`): the newest two,
+                      or the final one of a finished run
       model.zip       SB3-loadable final model; protocol_state.npz beside it
+      evaluation-*    what ``harness evaluate`` measured (:mod:`harness.evaluation.record`)
       log.txt         stdout and stderr of every attempt
 
 Everything else (tables, figures, trackers) is derived from these files and can be rebuilt from them.
@@ -16,13 +19,14 @@ Nothing here imports torch or gymnasium, so that listing ten thousand runs stays
 
 from __future__ import annotations
 
-import csv
+import errno
 import json
 import os
+import shutil
 import time
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -33,8 +37,8 @@ if TYPE_CHECKING:
 
 RECORD_VERSION = 1
 EPISODE_COLUMNS = ("episode", "timestep", "env_index", "return", "length", "wall_time")
-State = Literal["pending", "running", "done", "failed", "interrupted"]
-STATES: tuple[State, ...] = ("pending", "running", "done", "failed", "interrupted")
+State = Literal["pending", "running", "done", "failed", "preempted"]
+STATES: tuple[State, ...] = ("pending", "running", "done", "failed", "preempted")
 
 
 class RecordError(ValueError):
@@ -76,18 +80,56 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
+@dataclass(frozen=True)
+class EpisodeMark:
+    """How far ``episodes.csv`` had come: ``rows`` episodes in ``size`` bytes with the checksum ``crc32``."""
+
+    rows: int
+    size: int
+    crc32: int
+
+    def check(self, path: Path) -> None:
+        """Raise :class:`RecordError` unless ``path`` begins with what was marked."""
+        try:
+            with path.open("rb") as file:
+                content = file.read(self.size)
+        except FileNotFoundError:
+            content = b""
+        if len(content) < self.size or zlib.crc32(content) != self.crc32:
+            raise RecordError(f"{path}: its first {self.rows} episodes are not those of the checkpoint")
+
+
 class EpisodeLog:
     """Appends finished episodes to ``episodes.csv`` in the order in which they are given.
 
-    A row is handed to the operating system at once, so that a killed worker loses no finished episode.
+    A row is handed to the operating system at once and whole, so that a killed worker loses no finished
+    episode; one that does not fit on the disk is taken back before the error is raised.
+
+    Args:
+        path: the file.
+        mark: where to go on; what follows it is cut off. By default a new file is begun.
+
+    Raises:
+        RecordError: the file does not begin with what was marked.
+        OSError: it cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.n_episodes = 0
-        self._file: TextIOWrapper = path.open("w", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow(EPISODE_COLUMNS)
-        self._file.flush()
+    def __init__(self, path: Path, mark: EpisodeMark | None = None) -> None:
+        if mark is None:
+            self._file = path.open("wb", buffering=0)
+            self._mark = EpisodeMark(0, 0, 0)
+            self._write(",".join(EPISODE_COLUMNS), new_rows=0)
+        else:
+            mark.check(path)
+            self._file = path.open("r+b", buffering=0)
+            self._file.truncate(mark.size)
+            self._file.seek(mark.size)
+            self._mark = mark
+
+    @property
+    def n_episodes(self) -> int:
+        """Episodes in the file."""
+        return self._mark.rows
 
     def append(
         self, *, timestep: int, env_index: int, episode_return: float, length: int, wall_time: float
@@ -99,12 +141,30 @@ class EpisodeLog:
             env_index: which parallel environment played it, from 0.
             episode_return: raw, unclipped return of the whole game.
             length: agent decisions in the whole game.
-            wall_time: seconds since training began.
+            wall_time: seconds of training so far.
         """
-        self.n_episodes += 1
-        row = (self.n_episodes, timestep, env_index, repr(episode_return), length, f"{wall_time:.3f}")
-        self._writer.writerow(row)
-        self._file.flush()
+        row = (self.n_episodes + 1, timestep, env_index, repr(episode_return), length, f"{wall_time:.3f}")
+        self._write(",".join(map(str, row)), new_rows=1)
+
+    def _write(self, line: str, new_rows: int) -> None:
+        data = f"{line}\n".encode()
+        before = self._mark
+        try:
+            if self._file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            self._file.truncate(before.size)
+            self._file.seek(before.size)
+            error.filename = str(self._file.name)
+            raise
+        self._mark = EpisodeMark(
+            before.rows + new_rows, before.size + len(data), zlib.crc32(data, before.crc32)
+        )
+
+    def mark(self) -> EpisodeMark:
+        """Where the file stands, after it has been flushed to disk."""
+        os.fsync(self._file.fileno())
+        return self._mark
 
     def close(self) -> None:
         """Close the file."""
@@ -143,6 +203,11 @@ class RunRecord:
         return self.directory / "log.txt"
 
     @property
+    def checkpoints_directory(self) -> Path:
+        """Path of ``checkpoints/``."""
+        return self.directory / "checkpoints"
+
+    @property
     def model_file(self) -> Path:
         """Path of ``model.zip``."""
         return self.directory / "model.zip"
@@ -152,26 +217,35 @@ class RunRecord:
         """Path of ``protocol_state.npz``: observation and reward statistics of the environments."""
         return self.directory / "protocol_state.npz"
 
-    @property
-    def spec(self) -> dict[str, Any]:
-        """The run's RunSpec as plain data.
+    def content(self) -> dict[str, Any]:
+        """``run.json``, with the keys ``sweep``, ``spec`` and ``attempts``.
 
         Raises:
-            RecordError: ``run.json`` is missing, damaged, or was written by another record version.
+            RecordError: it is missing, damaged, or was written by another record version.
         """
         content = read_json(self.run_file)
         if content.get("record_version") != RECORD_VERSION:
             found = content.get("record_version")
             raise RecordError(f"{self.run_file}: record_version is {found!r}, expected {RECORD_VERSION}")
-        spec = content.get("spec")
-        if not isinstance(spec, dict):
+        if not isinstance(content.get("spec"), dict):
             raise RecordError(f"{self.run_file}: key 'spec' is missing or no object")
-        return spec
+        content.setdefault("attempts", [])
+        return content
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The run's RunSpec as plain data; see :meth:`content` for what it raises."""
+        return cast(dict[str, Any], self.content()["spec"])
+
+    @property
+    def attempts(self) -> list[dict[str, Any]]:
+        """What :meth:`begin_attempt` noted, the first attempt first."""
+        return cast(list[dict[str, Any]], read_json(self.run_file).get("attempts", []))
 
     @property
     def provenance(self) -> dict[str, Any]:
         """Code, package and hardware facts of the last attempt (empty before the first)."""
-        attempts = read_json(self.run_file).get("attempts", [])
+        attempts = self.attempts
         return cast(dict[str, Any], attempts[-1].get("provenance", {})) if attempts else {}
 
     def create(self, spec: Mapping[str, Any], sweep: str | None) -> None:
@@ -186,15 +260,43 @@ class RunRecord:
         write_json(self.run_file, content)
         self.set_status("pending", timesteps=0, n_timesteps=int(spec["n_timesteps"]))
 
-    def begin_attempt(self, provenance: Mapping[str, Any]) -> int:
-        """Add an attempt to ``run.json``; return its number, from 1."""
+    def begin_attempt(
+        self,
+        provenance: Mapping[str, Any],
+        resumed_at: int = 0,
+        warnings: Sequence[str] = (),
+        **facts: Any,
+    ) -> int:
+        """Add an attempt to ``run.json``; return its number, from 1.
+
+        Args:
+            provenance: code, package and hardware facts.
+            resumed_at: timesteps of the checkpoint from which it continues; 0 if it starts the run anew.
+            warnings: what a reader of the result should know of this attempt.
+            facts: further JSON values.
+        """
         content = read_json(self.run_file)
         attempts = content.setdefault("attempts", [])
         attempts.append(
-            {"attempt": len(attempts) + 1, "started": time.time(), "provenance": dict(provenance)}
+            {
+                "attempt": len(attempts) + 1,
+                "started": time.time(),
+                "resumed_at": resumed_at,
+                "warnings": list(warnings),
+                **facts,
+                "provenance": dict(provenance),
+            }
         )
         write_json(self.run_file, content)
         return len(attempts)
+
+    def discard_results(self) -> None:
+        """Remove what earlier attempts left, checkpoints included; ``run.json`` and ``log.txt`` stay."""
+        files = (self.episodes_file, self.progress_file, self.model_file, self.protocol_state_file)
+        for file in (*files, *self.directory.glob("evaluation-*")):
+            file.unlink(missing_ok=True)
+        if self.checkpoints_directory.exists():
+            shutil.rmtree(self.checkpoints_directory)
 
     def set_status(self, state: State, **fields: Any) -> None:
         """Replace ``status.json``: ``state``, a heartbeat (unix seconds) and the given fields."""
@@ -275,6 +377,7 @@ def find_runs(root: Path) -> list[RunRecord]:
 
 def _walk(root: Path) -> Iterator[RunRecord]:
     for directory, subdirectories, files in os.walk(root):
+        subdirectories[:] = [name for name in subdirectories if not name.startswith(".")]
         if "run.json" in files:
             subdirectories.clear()
             yield RunRecord(Path(directory))

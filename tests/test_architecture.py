@@ -23,6 +23,7 @@ FORBIDDEN = {
         "harness.envs.make",
     ),
     "harness/envs": ("harness.runner", "harness.sweep", "harness.commands", "algos", "analysis"),
+    "harness/evaluation": ("harness.sweep", "harness.commands", "harness.cli", "analysis"),
     "harness/runner": ("harness.sweep", "harness.commands", "harness.cli", "analysis"),
     "harness/sweep": ("harness.commands", "harness.cli", "analysis", "torch"),
 }
@@ -51,7 +52,15 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["harness.spec", "harness.records", "harness.cli", "harness.sweep.status", "algos.registry", "analysis"],
+    [
+        "harness.spec",
+        "harness.records",
+        "harness.cli",
+        "harness.sweep.status",
+        "harness.evaluation.record",
+        "algos.registry",
+        "analysis",
+    ],
 )
 def test_these_modules_do_not_load_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

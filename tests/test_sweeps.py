@@ -46,6 +46,15 @@ def test_mujoco8_is_figure_3() -> None:
         assert seeds == [(1_000_000, batches[label])] * 3
 
 
+def test_pixels3_is_figure_4() -> None:
+    rows = by_name("pixels3")
+    assert {env_id for _, env_id in rows} == {"HalfCheetah-v5", "Reacher-v5", "Walker2d-v5"}
+    assert {label for label, _ in rows} == {"acktr-paper", "acktr", "a2c"}
+    assert all(seeds == [(40_000_000, 8000)] * 3 for seeds in rows.values())
+    runs = load_sweep(next(path for path in SWEEPS if path.stem == "pixels3")).runs
+    assert {run.protocol.name for run in runs} == {"mujoco-pixels"}
+
+
 def test_quickstart_is_small() -> None:
     rows = by_name("quickstart")
     assert {label for label, _ in rows} == {"acktr", "a2c", "trpo"}

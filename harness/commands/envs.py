@@ -27,10 +27,12 @@ def envs(
     rows = [
         [
             entry.env_id,
-            entry.protocol,
+            ", ".join(entry.protocols),
             "-" if entry.reference_level is None else f"{entry.reference_level:g}",
             entry.reference or "-",
         ]
         for entry in entries
     ]
-    print_table(["env", "protocol", "reference level", "from"], rows, right=["reference level"])
+    print_table(
+        ["env", "protocols (default first)", "reference level", "from"], rows, right=["reference level"]
+    )

@@ -21,10 +21,20 @@ def report(
             show_default="reports/SWEEP",
         ),
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="Compare every agent with this one, rather than every pair.", metavar="AGENT"),
+    ] = None,
+    paired: Annotated[
+        bool, typer.Option("--paired", help="Compare seed by seed, where seeds share their noise.")
+    ] = False,
+    every_table: Annotated[
+        bool, typer.Option("--all", help="Print every table, not the results alone.")
+    ] = False,
     as_json: Json = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table in Markdown.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
 ) -> None:
-    """Compare the algos of sweeps: returns, episodes to the reference level, speed, learning curves."""
+    """Compare the algos of sweeps: returns, time to the reference level, aggregates, tests, figures."""
     from analysis.load import SweepError
     from analysis.report import report as make_report
     from harness.spec import SpecError
@@ -34,7 +44,7 @@ def report(
     if out is None and not (as_json or as_markdown):
         out = Path("reports") / "+".join(Path(sweep).name for sweep in sweeps)
     try:
-        content = make_report(runs_dir, sweeps)
+        content = make_report(runs_dir, sweeps, baseline=baseline, paired=paired)
         paths = content.write(out) if out is not None else []
     except SweepError as error:
         raise SpecError(str(error)) from None
@@ -42,10 +52,12 @@ def report(
         raise SpecError(f"--out {out}: cannot be written ({error.strerror}); expected a directory") from None
     if as_json:
         print_json(content.to_json())
-    elif as_markdown:
-        typer.echo(content.table.to_markdown(), nl=False)
     else:
-        console().print(content.table.to_rich())
+        for table in (content.table, *(content.sections.values() if every_table else ())):
+            if as_markdown:
+                typer.echo(table.to_markdown(), nl=False)
+            else:
+                console().print(table.to_rich())
     for warning in content.warnings:
         typer.echo(f"warning: {warning}", err=True)
     for path in paths:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.commands.output import RUNS_DIR, Json, RunsDir, print_json
+from harness.commands.output import RUNS_DIR, AllowCodeChange, Fresh, Json, RunsDir, print_json
 from harness.commands.sweep import execute, finish
 
 if TYPE_CHECKING:
@@ -24,18 +24,30 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Seed, 0 or more.")] = None,
     timesteps: Annotated[str | None, typer.Option(help="Agent decisions, e.g. 1e6.")] = None,
     preset: Annotated[str | None, typer.Option(help="Preset of the agent.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="How the environment is played; `harness envs` lists the protocols.")
+    ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", help="Set a hyper-parameter, e.g. eta_max=0.2.", metavar="NAME=VALUE"),
     ] = None,
     name: Annotated[str, typer.Option(help="The sweep that the run belongs to.")] = "adhoc",
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
+    checkpoint_seconds: Annotated[
+        float | None,
+        typer.Option(min=0, help="Between checkpoints, 0 for one a rollout. [default: 600, or more]"),
+    ] = None,
+    fresh: Fresh = False,
+    allow_code_change: AllowCodeChange = False,
     runs_dir: RunsDir = RUNS_DIR,
     as_json: Json = False,
 ) -> None:
-    """Do one run: from --algo, --env, --seed and --timesteps, or again from a RUN.json."""
+    """Do one run: from --algo, --env, --seed and --timesteps, or again from a RUN.json.
+
+    An interrupted one goes on from its newest checkpoint.
+    """
+    from harness.runner.lock import lock
     from harness.spec import NAME_PATTERN, SpecError
-    from harness.sweep.lock import lock
     from harness.sweep.plan import make_plan
     from harness.sweep.worker import runner_command
 
@@ -43,7 +55,7 @@ def run(
         raise SpecError(
             f"--name {name}: expected letters, digits, '.', '_' and '-' only, not beginning with a dot"
         )
-    spec = _spec(file, algo, env, seed, timesteps, preset, assignments or [])
+    spec = spec_from(file, algo, env, seed, timesteps, preset, protocol, assignments or [])
     plan = make_plan([spec], runs_dir, name)
     if not plan.to_run:
         if plan.runs[0].found == "running":
@@ -57,30 +69,43 @@ def run(
     if not as_json:
         typer.echo(str(directory))
     with lock(directory, f"run {directory}"):
-        outcome = execute(plan.to_run, runner_command(device), 1, as_json)
+        command = runner_command(
+            device,
+            checkpoint_seconds=checkpoint_seconds,
+            fresh=fresh,
+            allow_code_change=allow_code_change,
+        )
+        outcome = execute(plan.to_run, command, 1, as_json)
     finish(outcome, name, as_json)
 
 
-def _spec(
+def spec_from(
     file: Path | None,
     algo: str | None,
     env: str | None,
     seed: int | None,
     timesteps: str | None,
     preset: str | None,
+    protocol: str | None,
     assignments: list[str],
 ) -> RunSpec:
+    """The run that a command's options describe, or its file.
+
+    Raises:
+        SpecError: naming the option or the file.
+    """
     from harness.spec import SpecError
     from harness.sweep.single import read_run, run_from_options
 
     options = {"--algo": algo, "--env": env, "--seed": seed, "--timesteps": timesteps}
     if file is not None:
-        given = [option for option, value in {**options, "--preset": preset}.items() if value is not None]
+        extra = {**options, "--preset": preset, "--protocol": protocol}
+        given = [option for option, value in extra.items() if value is not None]
         given += ["--set"] if assignments else []
         if given:
             raise SpecError(f"{file}: holds the whole run; expected no {', '.join(given)} beside it")
         return read_run(file)
     if algo is None or env is None or seed is None or timesteps is None:
         missing = [option for option, value in options.items() if value is None]
-        raise SpecError(f"run: {', '.join(missing)} missing; expected {', '.join(options)}, or a RUN.json")
-    return run_from_options(algo, env, seed, timesteps, preset, assignments)
+        raise SpecError(f"{', '.join(missing)} missing; expected {', '.join(options)}, or a RUN.json")
+    return run_from_options(algo, env, seed, timesteps, preset, assignments, protocol)

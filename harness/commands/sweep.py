@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.commands.output import RUNS_DIR, Json, RunsDir, print_json
+from harness.commands.output import RUNS_DIR, AllowCodeChange, Fresh, Json, RunsDir, print_json
 
 if TYPE_CHECKING:
     from harness.sweep.plan import Plan, PlannedRun
@@ -31,12 +31,14 @@ def sweep(
         list[str] | None,
         typer.Option("--set", help="Override a key of the file, e.g. n_timesteps=1e5.", metavar="KEY=VALUE"),
     ] = None,
+    fresh: Fresh = False,
+    allow_code_change: AllowCodeChange = False,
     as_json: Json = False,
 ) -> None:
-    """Run what is missing of a sweep; repeating the command runs only what is not done yet."""
+    """Run what is missing of a sweep, from checkpoints where there are; again, what is not done yet."""
+    from harness.runner.lock import lock
     from harness.spec import SpecError
     from harness.sweep.expand import load_sweep
-    from harness.sweep.lock import lock
     from harness.sweep.plan import make_plan
     from harness.sweep.worker import runner_command
 
@@ -57,7 +59,13 @@ def sweep(
         return
     with lock(runs_dir / content.name, f"sweep {content.name!r}"):
         plan = make_plan(content.runs, runs_dir, content.name)
-        outcome = execute(plan.to_run, runner_command(content.device), jobs, as_json)
+        command = runner_command(
+            content.device,
+            checkpoint_seconds=content.checkpoint_seconds,
+            fresh=fresh,
+            allow_code_change=allow_code_change,
+        )
+        outcome = execute(plan.to_run, command, jobs, as_json)
     finish(outcome, content.name, as_json)
 
 
@@ -80,7 +88,7 @@ def finish(outcome: Outcome, name: str, as_json: bool) -> None:
         ]
         print_json({"sweep": name, "stopped": outcome.stopped, "runs": runs})
     else:
-        counts = {state: len(outcome.runs(state)) for state in ("done", "failed", "interrupted")}
+        counts = {state: len(outcome.runs(state)) for state in ("done", "failed", "preempted")}
         parts = [f"{count} {state}" for state, count in counts.items() if count]
         if outcome.n_skipped:
             parts.append(f"{outcome.n_skipped} by another process")

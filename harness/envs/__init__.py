@@ -10,21 +10,31 @@ from __future__ import annotations
 from harness.envs.names import UnknownEnvironment, canonical_env_id, is_atari, is_mujoco, rom_name
 from harness.envs.protocol import (
     AtariProtocol,
+    AtariStickyProtocol,
     GymProtocol,
+    MujocoPixelsProtocol,
     MujocoProtocol,
     Protocol,
+    WrongProtocol,
     default_protocol,
+    protocol_class,
+    protocol_names,
 )
 
 __all__ = [
     "AtariProtocol",
+    "AtariStickyProtocol",
     "GymProtocol",
+    "MujocoPixelsProtocol",
     "MujocoProtocol",
     "Protocol",
     "UnknownEnvironment",
+    "WrongProtocol",
     "canonical_env_id",
     "default_protocol",
     "is_atari",
     "is_mujoco",
+    "protocol_class",
+    "protocol_names",
     "rom_name",
 ]

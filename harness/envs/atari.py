@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import deque
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from harness.envs.atari_game import AtariGame, Played
 from harness.envs.base import HarnessVecEnv, Indices
-from harness.envs.protocol import AtariProtocol
+from harness.envs.protocol import AtariSettings
 
 Stack = NDArray[np.uint8]
 Result = TypeVar("Result")
@@ -35,15 +36,16 @@ class AtariVecEnv(HarnessVecEnv):
     - Chosen: ``infos[i]["episode"]`` has the length in timesteps, not in frames, and a game that ends in the
       hidden frames after a lost life is reported too, where SB3 loses it.
 
-    ``num_threads`` is how many emulators may run at once, all by default: the operating system shares out the
-    cores. It changes no number.
+    ``num_threads`` is how many cores the emulators may use, all by default. With 1 they run one at a time;
+    with more, two for each are under way, so that none waits for the next to be started, and the operating
+    system shares out the cores. It changes no number.
     """
 
     def __init__(
         self,
         env_id: str,
         rom_path: Path,
-        protocol: AtariProtocol,
+        protocol: AtariSettings,
         n_envs: int,
         seed: int,
         *,
@@ -51,7 +53,7 @@ class AtariVecEnv(HarnessVecEnv):
         num_threads: int | None = None,
     ) -> None:
         self.protocol = protocol
-        self._batch = min(num_threads or n_envs, n_envs)
+        self._under_way = 1 if num_threads == 1 else 2 * (num_threads or n_envs)
         self._games = [AtariGame(index, rom_path, protocol, self._episode_seed) for index in range(n_envs)]
         shape = (protocol.frame_stack, protocol.screen_size, protocol.screen_size)
         super().__init__(
@@ -164,14 +166,17 @@ class AtariVecEnv(HarnessVecEnv):
         return [zlib.crc32(row.tobytes()) for row in self._stack]
 
     def _drive(self, generators: Iterable[Generator[None, None, Result]]) -> list[Result]:
-        """Run the generators to their ends, ``num_threads`` at a time, and return their values in order."""
-        waiting = list(enumerate(generators))
+        """Run the generators to their ends, some at a time, and return their values in order."""
+        waiting = iter(enumerate(generators))
         results: dict[int, Result] = {}
-        while waiting:
-            running, waiting = waiting[: self._batch], waiting[self._batch :]
-            while running:
-                running = [(index, game) for index, game in running if not _finished(game, index, results)]
-        return [results[index] for index in range(len(results))]
+        running: deque[tuple[int, Generator[None, None, Result]]] = deque()
+        while True:
+            started = next(waiting, None) if len(running) < self._under_way else None
+            if started is None and not running:
+                return [results[index] for index in range(len(results))]
+            index, game = started or running.popleft()
+            if not _finished(game, index, results):
+                running.append((index, game))
 
 
 def _finished(game: Generator[None, None, Result], index: int, results: dict[int, Result]) -> bool:

@@ -11,7 +11,7 @@ from ale_py import ALEVectorInterface
 from numpy.typing import NDArray
 
 from harness.envs.base import EnvironmentFault
-from harness.envs.protocol import AtariProtocol
+from harness.envs.protocol import AtariSettings
 
 _NATIVE: Any = ALEVectorInterface  # its stub asks for arrays, and for arguments that have defaults
 
@@ -66,15 +66,21 @@ class AtariGame:
     no-ops; to reach a game in the middle, the emulator is reset as often as there are games before it. With
     sticky actions, and for ``HISTORY_DEPENDENT_ROMS``, a reset does not forget the game before, and each game
     is seeded.
+
+    For people to look at, ``colour_screen`` (height, width) makes the frames RGB, [height, width, 3]; the
+    game is the same.
     """
 
     def __init__(
         self,
         index: int,
         rom_path: Path,
-        protocol: AtariProtocol,
+        protocol: AtariSettings,
         seed_of: Callable[[int, int], int],
+        *,
+        colour_screen: tuple[int, int] | None = None,
     ) -> None:
+        height, width = colour_screen or (protocol.screen_size, protocol.screen_size)
         self.index = index
         self.protocol = protocol
         self.render_mode = None
@@ -87,9 +93,9 @@ class AtariGame:
             frame_skip=protocol.frame_skip,
             maxpool=protocol.max_pool,
             stack_num=1,
-            img_height=protocol.screen_size,
-            img_width=protocol.screen_size,
-            grayscale=protocol.grayscale,
+            img_height=height,
+            img_width=width,
+            grayscale=protocol.grayscale and colour_screen is None,
             noop_max=protocol.noop_max,
             use_fire_reset=False,
             episodic_life=False,

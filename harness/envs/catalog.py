@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.envs.names import ATARI_SUFFIX, MUJOCO_TASKS, atari_games
-from harness.envs.protocol import default_protocol
+from harness.envs.protocol import protocol_names
 from harness.envs.reference import default_reference, reference_level
 
 
 @dataclass(frozen=True)
 class EnvironmentEntry:
-    """One row of the catalog; ``reference`` names the table that ``reference_level`` is from."""
+    """One row of the catalog.
+
+    ``protocols`` are the names of those it can be played under, the default first; ``reference`` names the
+    table that ``reference_level`` is from.
+    """
 
     env_id: str
-    protocol: str
+    protocols: tuple[str, ...]
     reference_level: float | None
     reference: str | None
 
@@ -28,7 +32,7 @@ def list_environments() -> list[EnvironmentEntry]:
     return [
         EnvironmentEntry(
             env_id=env_id,
-            protocol=default_protocol(env_id).name,
+            protocols=protocol_names(env_id),
             reference_level=reference_level(env_id),
             reference=default_reference(env_id),
         )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from harness.envs.base import EnvironmentFault, HarnessVecEnv
 from harness.envs.names import canonical_env_id, rom_name
-from harness.envs.protocol import AtariProtocol, GymProtocol, MujocoProtocol, default_protocol
+from harness.envs.protocol import AtariSettings, MujocoPixelsProtocol, Protocol, protocol_class
 
 __all__ = ["EnvironmentFault", "HarnessVecEnv", "make_vec_env"]
 
 
 def make_vec_env(
     env_id: str,
-    protocol: AtariProtocol | MujocoProtocol | GymProtocol,
+    protocol: Protocol,
     n_envs: int,
     seed: int,
     *,
@@ -26,17 +26,15 @@ def make_vec_env(
     :param training: whether the protocol's statistics learn; settable later as ``vec_env.training``.
     :param num_threads: Atari emulators running at once; None runs all. It changes no number.
 
-    Raises UnknownEnvironment for a name that is none, and ValueError if the protocol is of another kind
-    than :func:`default_protocol` gives, or for ``n_envs`` or ``num_threads`` below 1.
+    Raises UnknownEnvironment for a name that is none, WrongProtocol if it is not played under that protocol,
+    and ValueError for ``n_envs`` or ``num_threads`` below 1.
     """
     canonical = canonical_env_id(env_id)
     for name, value in (("n_envs", n_envs), ("num_threads", num_threads)):
         if value is not None and value < 1:
             raise ValueError(f"{name} is {value}, expected 1 or more")
-    expected = default_protocol(canonical).name
-    if protocol.name != expected:
-        raise ValueError(f"{canonical} is played under the protocol {expected!r}, not {protocol.name!r}")
-    if isinstance(protocol, AtariProtocol):
+    protocol_class(canonical, protocol.name)
+    if isinstance(protocol, AtariSettings):
         from ale_py import roms
 
         from harness.envs.atari import AtariVecEnv
@@ -49,6 +47,10 @@ def make_vec_env(
         return AtariVecEnv(
             canonical, rom_path, protocol, n_envs, seed, training=training, num_threads=num_threads
         )
+    if isinstance(protocol, MujocoPixelsProtocol):
+        from harness.envs.pixels import PixelsVecEnv
+
+        return PixelsVecEnv(canonical, protocol, n_envs, seed, gamma=gamma, training=training)
     from harness.envs.gym_vec import GymVecEnv
 
     return GymVecEnv(canonical, protocol, n_envs, seed, gamma=gamma, training=training)

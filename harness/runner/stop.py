@@ -1,4 +1,4 @@
-"""Stopping on a signal without tearing anything: the handler sets a flag, training reads it between steps."""
+"""Stopping on a signal without tearing anything: a flag is set, and training reads it at a safe point."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import signal
 from types import FrameType
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
-EXIT_INTERRUPTED = 75
-"""Exit code of a worker that stopped because it was told to (``EX_TEMPFAIL``: worth another try)."""
+
+
+class Preempted(Exception):
+    """Training was told to stop and has come to a safe point; the message names the signal."""
 
 
 class StopFlag:

@@ -1,94 +1,136 @@
-"""One run from its RunSpec to a finished run directory."""
+"""One run from its RunSpec, or from its newest checkpoint, to a finished run directory."""
 
 from __future__ import annotations
 
 import os
+import sys
 import traceback
+from contextlib import closing
 from typing import Any
 
 import torch
-from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.logger import configure
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.utils import set_random_seed
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.utils import get_device, set_random_seed
 
 from algos.registry import get_agent
 from harness.provenance import provenance
-from harness.records import RunRecord
+from harness.records import RecordError, RunRecord
 from harness.runner.build import build_agent, build_envs
-from harness.runner.callbacks import FiniteParameters, Recorder
-from harness.runner.stop import EXIT_INTERRUPTED, StopFlag
+from harness.runner.checkpoint import Checkpoint, remove_newer
+from harness.runner.exit_codes import ExitCode
+from harness.runner.faults import judge
+from harness.runner.lock import Locked, lock
+from harness.runner.options import Options
+from harness.runner.resume import Circumstances, choose_checkpoint
+from harness.runner.session import OnPolicySession, Session
+from harness.runner.stop import Preempted, StopFlag
 from harness.spec import RunSpec
 
-LOG_TIMESTEPS = 10_000
-"""An on-policy agent's ``progress.csv`` gets a row every so many timesteps, or every 200th of a shorter
-budget; never more often than once a rollout."""
+WORKER_LOCK = ".worker.lock"
 
 
-def run(record: RunRecord, stop: StopFlag, device: str = "cpu", num_threads: int = 1) -> int:
-    """Train the run in ``record`` from the start; return the worker's exit code.
+def run(record: RunRecord, stop: StopFlag, options: Options) -> ExitCode:
+    """Train the run in ``record``, from its newest checkpoint if it has one; return the worker's exit code.
 
-    0: done. 1: failed, with the error in ``status.json`` and the traceback on stderr.
-    :data:`EXIT_INTERRUPTED`: told to stop.
+    Whatever happens, ``status.json`` says how it ended, with the traceback of an error on stderr; only when
+    another worker holds the run is nothing touched.
     """
-    torch.set_num_threads(num_threads)
-    attempt, n_timesteps = 0, 0
+    if not record.run_file.exists():
+        print(f"{record.run_file}: no such file; expected a run directory", file=sys.stderr)
+        return ExitCode.USAGE
+    try:
+        with lock(record.directory, f"run {record.directory}", WORKER_LOCK):
+            return _run(record, stop, options)
+    except Locked as error:
+        print(error, file=sys.stderr)
+        return ExitCode.BUSY
+
+
+def _run(record: RunRecord, stop: StopFlag, options: Options) -> ExitCode:
+    torch.set_num_threads(options.num_threads)
+    spec = None
     try:
         spec = RunSpec.model_validate(record.spec)
-        n_timesteps = spec.n_timesteps
-        attempt = record.begin_attempt(provenance(get_agent(spec.algo).sources))
-        record.set_status("running", timesteps=0, n_timesteps=n_timesteps, attempt=attempt, pid=os.getpid())
-        return _train(spec, record, attempt, stop, device, num_threads)
+        with closing(_begin(spec, record, options)) as session:
+            session.train(stop)
+        return ExitCode.DONE
     except Exception as error:
-        traceback.print_exc()
-        message = " ".join(f"{type(error).__name__}: {error}".split())
-        try:
-            progress = record.status()
-        except ValueError:
-            progress = {"timesteps": 0, "n_timesteps": n_timesteps, "attempt": attempt}
-        kept = {key: value for key, value in progress.items() if key not in ("state", "heartbeat")}
-        record.set_status("failed", **{**kept, "error": message})
-        return 1
+        if not isinstance(error, Preempted):
+            traceback.print_exc()
+        code, line = judge(error, spec.env_id if spec else None)
+        print(line, file=sys.stderr)
+        _note_end(record, code, line, spec.n_timesteps if spec else 0)
+        return code
 
 
-def _train(
-    spec: RunSpec, record: RunRecord, attempt: int, stop: StopFlag, device: str, num_threads: int
-) -> int:
+def _begin(spec: RunSpec, record: RunRecord, options: Options) -> Session:
+    """The run under way, at its start or brought back to its newest checkpoint; the attempt is recorded."""
+    agent = get_agent(spec.algo)
+    resumable = issubclass(agent.load(), OnPolicyAlgorithm)
+    facts = provenance(agent.sources)
+    device = get_device(options.device).type
+    now = Circumstances.of(spec, facts, device, options.num_threads)
+    checkpoint, warnings = _continue_from(record, now, options, resumable)
+    attempt = record.begin_attempt(
+        facts,
+        resumed_at=checkpoint.timesteps if checkpoint else 0,
+        warnings=warnings,
+        exact_resume=resumable,
+        device=device,
+        num_threads=options.num_threads,
+    )
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if checkpoint is None:
+        record.discard_results()
+    else:
+        remove_newer(record.checkpoints_directory, checkpoint.timesteps)
+    record.set_status(
+        "running",
+        timesteps=checkpoint.timesteps if checkpoint else 0,
+        n_timesteps=spec.n_timesteps,
+        attempt=attempt,
+        pid=os.getpid(),
+    )
     set_random_seed(spec.seed, using_cuda=device != "cpu")
-    envs = build_envs(spec, num_threads)
-    recorder = Recorder(record, spec.n_timesteps, attempt, stop)
+    envs = build_envs(spec, options.num_threads)
     try:
-        agent = build_agent(spec, envs, device)
-        agent.set_logger(configure(str(record.directory), ["csv"]))
-        callbacks = [recorder, FiniteParameters()]
-        if isinstance(agent, OnPolicyAlgorithm):
-            agent.learn(spec.n_timesteps, callback=callbacks, log_interval=_log_interval(spec))
-        else:
-            agent.learn(spec.n_timesteps, callback=callbacks)
-        agent.logger.close()
-        if stop and agent.num_timesteps < spec.n_timesteps:
-            error = f"stopped by {stop.signal_name}"
-            record.set_status("interrupted", **recorder.status_fields(), error=error)
-            return EXIT_INTERRUPTED
-        fields = recorder.status_fields()
-        _save(agent, envs, record)
-        record.set_status("done", **fields, error=None)
-        return 0
-    finally:
-        recorder.close()
+        built = build_agent(spec, envs, device)
+        if not isinstance(built, OnPolicyAlgorithm):
+            return Session(spec, record, envs, built, attempt)
+        return OnPolicySession(
+            spec, record, envs, built, attempt, checkpoint, now, options.checkpoint_seconds
+        )
+    except BaseException:
         envs.close()
+        raise
 
 
-def _log_interval(spec: RunSpec) -> int:
-    """Rollouts of an on-policy agent between rows of ``progress.csv``."""
-    settings: dict[str, Any] = spec.hyperparameters
-    batch_size = int(settings["n_envs"]) * int(settings["n_steps"])
-    return max(1, min(LOG_TIMESTEPS, spec.n_timesteps // 200) // batch_size)
+def _continue_from(
+    record: RunRecord, now: Circumstances, options: Options, resumable: bool
+) -> tuple[Checkpoint | None, list[str]]:
+    """The checkpoint, if the run is to continue from one, and what the record should say about it."""
+    before = bool(record.attempts)
+    if options.fresh:
+        return None, ["started again from zero, as was asked for"] if before else []
+    if not resumable:
+        why = "exact resume exists for on-policy agents only"
+        return None, [f"started again from zero: {why}"] if before else []
+    checkpoint, warnings = choose_checkpoint(record, now, options.allow_code_change)
+    if checkpoint is None and before:
+        warnings.append("started again from zero: the attempts before left no checkpoint")
+    return checkpoint, warnings
 
 
-def _save(agent: BaseAlgorithm, envs: VecEnv, record: RunRecord) -> None:
-    agent.save(record.model_file)
-    state = getattr(envs, "protocol_state", None)
-    if state is not None:
-        record.save_protocol_state(state())
+def _note_end(record: RunRecord, code: ExitCode, line: str, n_timesteps: int) -> None:
+    """Make ``status.json`` say how the run ended; a disk that takes nothing leaves it as it is."""
+    try:
+        known = record.status()
+    except RecordError:
+        known = {"timesteps": 0, "n_timesteps": n_timesteps}
+    fields: dict[str, Any] = {k: v for k, v in known.items() if k not in ("state", "heartbeat", "error")}
+    state = "preempted" if code is ExitCode.PREEMPTED else "failed"
+    try:
+        record.set_status(state, **fields, error=line)  # type: ignore[arg-type]
+    except OSError as error:
+        print(f"{record.status_file}: cannot be written: {error}", file=sys.stderr)

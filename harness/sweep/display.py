@@ -86,6 +86,9 @@ class LineDisplay(Observer):
         self.n_ended += 1
         self._print(ending(run, state, error, self.n_ended, self.n_runs))
 
+    def restarted(self, run: PlannedRun, error: str) -> None:
+        self._print(f"again  {run.name}: {error}")
+
     def skipped(self, run: PlannedRun, state: State) -> None:
         self.n_ended += 1
         self._print(f"skip   {run.name}: {state} by another process")
@@ -120,6 +123,9 @@ class BarDisplay(Observer):
     def ended(self, run: PlannedRun, state: State, error: str | None) -> None:
         self.n_ended += 1
         self._say(ending(run, state, error, self.n_ended, self.n_runs))
+
+    def restarted(self, run: PlannedRun, error: str) -> None:
+        self._say(f"again  {run.name}: {error}")
 
     def skipped(self, run: PlannedRun, state: State) -> None:
         self.n_ended += 1

@@ -18,6 +18,7 @@ from pydantic import (
     Tag,
 )
 
+from harness.envs.protocol import PROTOCOL_NAMES
 from harness.spec import Name, Seed, Timesteps, WholeNumber
 from harness.sweep.problems import did_you_mean
 
@@ -26,6 +27,10 @@ MAX_SEEDS = 100_000
 
 def _empty_block(value: Any) -> Any:
     return {} if value is None else value
+
+
+def _name_or_block(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else _empty_block(value)
 
 
 class _Block(BaseModel):
@@ -43,7 +48,7 @@ def _varied(values: dict[str, Any]) -> dict[str, Any]:
         "algo": "algos",
         "algos": "algos",
         "n_timesteps": "n_timesteps of an env or algo block",
-        "protocol": "protocol of an env block",
+        "protocol": "protocol of the sweep or of an env block",
         "preset": "preset of an algo block",
     }
     for key in values:
@@ -63,6 +68,7 @@ def _equal_lengths(values: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 Hyperparameters = Annotated[dict[str, JsonValue], BeforeValidator(_empty_block)]
+ProtocolBlock = Annotated[dict[str, JsonValue], BeforeValidator(_name_or_block)]
 Values = Annotated[list[JsonValue], Field(min_length=1)]
 Grid = Annotated[dict[str, Values], Field(min_length=1), AfterValidator(_varied)]
 Zip = Annotated[
@@ -71,10 +77,13 @@ Zip = Annotated[
 
 
 class EnvBlock(_Block):
-    """Overrides for one environment, for every algo of the sweep."""
+    """Overrides for one environment, for every algo of the sweep.
+
+    ``protocol`` is a protocol's name, or a mapping of its settings, with or without ``name``.
+    """
 
     n_timesteps: Timesteps | None = None
-    protocol: Hyperparameters = Field(default_factory=dict)
+    protocol: ProtocolBlock = Field(default_factory=dict)
     hyperparameters: Hyperparameters = Field(default_factory=dict)
 
 
@@ -162,8 +171,6 @@ Algos = Annotated[
     Discriminator(_list_or_mapping, **_NOT_LIST_OR_MAPPING),
 ]
 
-PROTOCOL_NAMES = ("atari", "mujoco", "gym")
-
 
 def _protocol_names(value: dict[str, Any]) -> dict[str, Any]:
     for name in value:
@@ -183,7 +190,8 @@ class SweepSpec(_Block):
     - hyper-parameters: the algo's preset, the env's ``hyperparameters``, the algo's ``hyperparameters``,
       those of the algo's ``envs``, ``grid`` and ``zip``;
     - ``n_timesteps``: the sweep's, the env's, the algo's, that of the algo's ``envs``;
-    - protocol: the environment's default, ``protocols[<its name>]``, the env's ``protocol``.
+    - which protocol: the environment's default, the sweep's ``protocol``, the ``name`` in the env's;
+    - its settings: its own, ``protocols[<its name>]``, the env's ``protocol``.
 
     Attributes:
         name: of the sweep and its directory; ``load_sweep`` fills in the file's stem.
@@ -191,11 +199,14 @@ class SweepSpec(_Block):
         n_timesteps: agent decisions per run, over all parallel environments.
         seeds: a count n (seeds 0 to n-1), a list, or ``{start, count}``.
         envs: a list of names, or a mapping from name to :class:`EnvBlock`.
+        protocol: name of the protocol that every env is played under; default: each env's own.
         protocols: overrides per protocol name.
         algos: a list of agents, or a mapping from label to :class:`AlgoBlock`.
         grid: values per (dotted) hyper-parameter, for every algo; the cartesian product is run.
         zip: lists of equal length per hyper-parameter, for every algo, walked together.
         device: where to train; no part of a run's identity.
+        checkpoint_seconds: between checkpoints, 0 for one a rollout; no part of a run's identity. By default
+            600, or more where a checkpoint is costly.
     """
 
     name: Name
@@ -203,6 +214,7 @@ class SweepSpec(_Block):
     n_timesteps: Timesteps
     seeds: Seeds
     envs: Envs
+    protocol: str | None = None
     protocols: Annotated[
         dict[str, Hyperparameters], BeforeValidator(_empty_block), AfterValidator(_protocol_names)
     ] = Field(default_factory=dict)
@@ -210,6 +222,7 @@ class SweepSpec(_Block):
     grid: Grid | None = None
     zip: Zip | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    checkpoint_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
     def seed_list(self) -> list[int]:
         """All seeds, in the order in which they are run."""

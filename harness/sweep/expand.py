@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from algos.presets import UnknownPreset, deep_merge
 from algos.registry import Agent, UnknownAgent, get_agent
 from harness.envs.names import UnknownEnvironment, canonical_env_id
-from harness.envs.protocol import Protocol, default_protocol
+from harness.envs.protocol import Protocol, WrongProtocol, protocol_class
 from harness.spec import NAME_PATTERN, RunSpec, SpecError
 from harness.sweep.document import AlgoBlock, EnvBlock, SweepSpec
 from harness.sweep.problems import did_you_mean, first_problem, shown
@@ -27,12 +27,13 @@ from harness.yaml_source import Document, KeyPath, read_document
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep's name, its runs in order, and where to train them."""
+    """A sweep's name, its runs in order, and where and how to train them."""
 
     name: str
     runs: tuple[RunSpec, ...]
     device: str
     description: str | None = None
+    checkpoint_seconds: float | None = None
 
 
 def load_sweep(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Sweep:
@@ -58,6 +59,7 @@ def load_sweep(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Sweep
         runs=tuple(expand(spec, document)),
         device=spec.device,
         description=spec.description,
+        checkpoint_seconds=spec.checkpoint_seconds,
     )
 
 
@@ -134,16 +136,22 @@ class _Expansion:
         return list(envs.values())
 
     def _protocol(self, env_id: str, path: KeyPath, block: EnvBlock) -> Protocol:
-        default = default_protocol(env_id)
-        shared = self.spec.protocols.get(default.name, {})
+        own = block.protocol.get("name")
+        name, source = (self.spec.protocol, ("protocol",)) if own is None else (str(own), (*path, "protocol"))
+        try:
+            chosen = protocol_class(env_id, name)
+        except WrongProtocol as error:
+            raise self.document.error(source, str(error)) from None
+        name = str(chosen.model_fields["name"].default)
+        shared = self.spec.protocols.get(name, {})
         layers: list[tuple[KeyPath, Mapping[str, Any]]] = [
-            (("protocols", default.name), shared),
+            (("protocols", name), shared),
             ((*path, "protocol"), block.protocol),
         ]
         try:
-            return type(default).model_validate({**default.model_dump(), **shared, **block.protocol})
+            return chosen.model_validate({**shared, **block.protocol})
         except ValidationError as error:
-            where, message = first_problem(error, type(default))
+            where, message = first_problem(error, chosen)
             raise self.document.error(_origin(where, layers, []) or path, message) from None
 
     def _algo(self, label: str, block: AlgoBlock) -> _Algo:

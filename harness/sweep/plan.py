@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from algos.registry import get_agent
-from harness.provenance import digest_files, package_versions
-from harness.records import RecordError, RunRecord
+from harness.provenance import code_difference, digest_files, package_versions
+from harness.records import RecordError, RunRecord, find_runs
 from harness.spec import RunSpec, SpecError
+from harness.sweep.slurm.submissions import Jobs
 from harness.sweep.state import Found, found_state
 
 
@@ -35,8 +36,8 @@ class PlannedRun:
 
     @property
     def wanted(self) -> bool:
-        """Whether the run is to be started: it is neither done nor running already."""
-        return self.found not in ("done", "running")
+        """Whether the run is to be started: it is neither done, nor running or queued already."""
+        return self.found not in ("done", "running", "queued")
 
     @property
     def name(self) -> str:
@@ -46,9 +47,15 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of a sweep with what was found of each."""
+    """All runs of a sweep with what was found of each.
+
+    Attributes:
+        runs: in the sweep's order.
+        unnamed: directories of recorded runs that the sweep's file no longer names.
+    """
 
     runs: tuple[PlannedRun, ...]
+    unnamed: tuple[RunRecord, ...] = ()
 
     @property
     def to_run(self) -> list[PlannedRun]:
@@ -71,13 +78,14 @@ class Plan:
                 else "nothing to do: the run is done"
             )
         running = f", {counts['running']} running elsewhere" if counts["running"] else ""
-        again = [f"{counts[state]} {state}" for state in ("failed", "interrupted") if counts[state]]
+        running += f", {counts['queued']} queued" if counts["queued"] else ""
+        again = [f"{counts[state]} {state}" for state in ("failed", "preempted", "lost") if counts[state]]
         before = f" ({', '.join(again)} before)" if again else ""
         return f"{total}: {counts['done']} done{running}, {len(self.to_run)} to run{before}"
 
 
 def make_plan(specs: tuple[RunSpec, ...] | list[RunSpec], runs_dir: Path, sweep: str) -> Plan:
-    """Look up every desired run. Reads, and writes nothing.
+    """Look up every desired run, and find those that are no longer desired. Reads, and writes nothing.
 
     Raises:
         SpecError: ``runs_dir`` is no directory.
@@ -85,33 +93,36 @@ def make_plan(specs: tuple[RunSpec, ...] | list[RunSpec], runs_dir: Path, sweep:
     """
     if runs_dir.exists() and not runs_dir.is_dir():
         raise SpecError(f"--runs-dir {runs_dir}: is a file; expected a directory")
-    return Plan(tuple(plan_run(spec, runs_dir, sweep) for spec in specs))
+    if not (runs_dir / sweep).exists():
+        return Plan(tuple(PlannedRun(s, sweep, RunRecord(s.directory(runs_dir, sweep))) for s in specs))
+    jobs = Jobs(runs_dir / sweep)
+    runs = tuple(plan_run(spec, runs_dir, sweep, jobs) for spec in specs)
+    named = {run.record.directory for run in runs}
+    unnamed = (record for record in find_runs(runs_dir / sweep) if record.directory not in named)
+    return Plan(runs, tuple(unnamed))
 
 
-def plan_run(spec: RunSpec, runs_dir: Path, sweep: str) -> PlannedRun:
+def plan_run(spec: RunSpec, runs_dir: Path, sweep: str, jobs: Jobs | None = None) -> PlannedRun:
     """Look up one desired run; see :func:`make_plan`."""
     record = RunRecord(spec.directory(runs_dir, sweep))
-    found, _ = found_state(record)
+    found, _ = found_state(record, jobs.of if jobs else None)
     if found == "missing":
         return PlannedRun(spec, sweep, record)
-    if record.spec != spec.to_json():
+    content = record.content()
+    if content["spec"] != spec.to_json():
         raise RecordError(f"{record.run_file}: holds another run than its directory's name says")
-    outdated = _difference(record.provenance, spec.algo) if found == "done" else None
+    outdated = _difference(content["attempts"], spec.algo) if found == "done" else None
     return PlannedRun(spec, sweep, record, found, outdated)
 
 
-def _difference(provenance: dict[str, Any], algo: str) -> str | None:
-    """What of the code that decides a result has changed since: the agent's own, and packages by name."""
-    if not provenance:
+def _difference(attempts: list[dict[str, Any]], algo: str) -> str | None:
+    """What of the code that made a result has changed since; looks at every attempt whose work is in it."""
+    start = max((i for i, attempt in enumerate(attempts) if not attempt.get("resumed_at")), default=0)
+    if not attempts or not all(attempt.get("provenance") for attempt in attempts[start:]):
         return "its code was not recorded"
-    parts = []
-    if provenance.get("agent_digest") != _agent_digest(algo):
-        parts.append(f"other code of {algo}")
-    old, new = provenance.get("packages", {}), _package_versions()
-    parts += [
-        f"{name} {old.get(name)} (now {version})" for name, version in new.items() if old.get(name) != version
-    ]
-    return ", ".join(parts) or None
+    now = {"agent_digest": _agent_digest(algo), "packages": _package_versions()}
+    differences = (code_difference(attempt["provenance"], now, algo) for attempt in attempts[start:])
+    return next((difference for difference in differences if difference), None)
 
 
 @cache

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from algos.presets import UnknownPreset, deep_merge
 from algos.registry import UnknownAgent, get_agent
 from harness.envs.names import UnknownEnvironment, canonical_env_id
-from harness.envs.protocol import default_protocol
+from harness.envs.protocol import WrongProtocol, protocol_class
 from harness.records import RecordError, read_json
 from harness.spec import RunSpec, SpecError
 from harness.sweep.expand import nested
@@ -26,11 +26,13 @@ def run_from_options(
     n_timesteps: str,
     preset: str | None = None,
     assignments: Sequence[str] = (),
+    protocol: str | None = None,
 ) -> RunSpec:
-    """The run that the options describe; the environment's default protocol is used.
+    """The run that the options describe.
 
     Args:
         assignments: ``hyperparameter=value``, dotted for nested ones, each value in YAML.
+        protocol: a protocol's name; default: the environment's own.
 
     Raises:
         SpecError: naming the option.
@@ -42,12 +44,14 @@ def run_from_options(
     try:
         agent = get_agent(algo)
         env_id = canonical_env_id(env)
-        protocol = default_protocol(env_id)
-        hyperparameters = agent.resolve(protocol.name, preset, values)
+        played = protocol_class(env_id, protocol)()
+        hyperparameters = agent.resolve(played.name, preset, values)
     except UnknownAgent as error:
         raise SpecError(f"--algo: {error}") from None
     except UnknownEnvironment as error:
         raise SpecError(f"--env: {error}") from None
+    except WrongProtocol as error:
+        raise SpecError(f"--protocol: {error}") from None
     except UnknownPreset as error:
         raise SpecError(f"--preset: {error}") from None
     except ValidationError as error:
@@ -56,7 +60,7 @@ def run_from_options(
     content = {
         "algo": algo,
         "env_id": env_id,
-        "protocol": protocol,
+        "protocol": played,
         "n_timesteps": n_timesteps,
         "hyperparameters": hyperparameters,
         "seed": seed,
@@ -86,9 +90,12 @@ def read_run(path: Path) -> RunSpec:
         if isinstance(spec.get("env_id"), str):
             spec = {**spec, "env_id": canonical_env_id(spec["env_id"])}
         run = RunSpec.model_validate(spec)
+        protocol_class(run.env_id, run.protocol.name)
         agent = get_agent(run.algo)
     except UnknownEnvironment as error:
         raise SpecError(f"{path}: {prefix}env_id: {error}") from None
+    except WrongProtocol as error:
+        raise SpecError(f"{path}: {prefix}protocol: {error}") from None
     except UnknownAgent as error:
         raise SpecError(f"{path}: {prefix}algo: {error}") from None
     except ValidationError as error:

@@ -1,40 +1,64 @@
-"""What state a run is in, told from its directory and from whether its worker still lives."""
+"""What state a run is in: told from its directory first, and from the scheduler's view of its job second."""
 
 from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Callable
 from typing import Any, Literal
 
 from harness.records import RunRecord, State
+from harness.sweep.slurm.scheduler import Job
 
 FRESH_SECONDS = 60.0
 """A worker on another host counts as alive while its heartbeat is younger than this."""
 
-Found = Literal["missing"] | State
+JobOf = Callable[[RunRecord], Job | None]
+Found = Literal["missing", "queued", "lost"] | State
 
 
-def found_state(record: RunRecord) -> tuple[Found, dict[str, Any]]:
+def found_state(record: RunRecord, job_of: JobOf | None = None) -> tuple[Found, dict[str, Any]]:
     """The state of a run and the content of its ``status.json`` (empty where there is none).
 
-    ``missing`` has no record yet. A run that says ``running`` but whose worker is gone is ``interrupted``.
+    - ``missing`` has no record yet;
+    - ``queued`` is not running, and a job that holds it has not ended: it waits in the scheduler's queue, or for
+      its turn in a job, or its job's state is not known;
+    - ``running``, without a living worker: ``preempted``, it goes on from its newest checkpoint. If a job holds
+      it, it stays ``running`` while the scheduler says so or says nothing that is understood, and is ``queued``
+      if the job was put back. It is ``lost`` if its heartbeat is old and the scheduler no longer knows the job.
+
+    Args:
+        record: its directory.
+        job_of: gives what the scheduler says of the job that holds it, if one does; asked only where the
+            directory does not settle it.
 
     Raises:
         harness.records.RecordError: a damaged file.
     """
-    if not record.status_file.exists():
-        return ("pending" if record.run_file.exists() else "missing"), {}
-    status = record.status()
-    state: State = status["state"]
+    if record.status_file.exists():
+        status = record.status()
+        state: Found = status["state"]
+    else:
+        status, state = {}, "pending" if record.run_file.exists() else "missing"
     if state == "running" and not _worker_lives(record, status):
-        return "interrupted", {**status, "error": "the worker is gone"}
+        status = {**status, "error": "the worker is gone"}
+        state = "preempted"
+        job = job_of(record) if job_of else None
+        if job is not None and job.phase in ("running", "unknown"):
+            return "running", status
+        if job is not None and job.phase == "ended" and not _fresh(status):
+            return "lost", {**status, "error": f"the worker is gone; its job: {job.said}"}
+    if state in ("missing", "pending", "preempted") and job_of is not None:
+        job = job_of(record)
+        if job is not None and job.phase != "ended":
+            return "queued", status
     return state, status
 
 
 def _worker_lives(record: RunRecord, status: dict[str, Any]) -> bool:
     host = status.get("hostname") or record.provenance.get("hostname") or platform.node()
     if host != platform.node():
-        return bool(time.time() - float(status["heartbeat"]) < FRESH_SECONDS)
+        return _fresh(status)
     import psutil
 
     try:
@@ -45,3 +69,8 @@ def _worker_lives(record: RunRecord, status: dict[str, Any]) -> bool:
         return older and worker.status() != psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, KeyError):
         return False
+
+
+def _fresh(status: dict[str, Any]) -> bool:
+    """Whether the heartbeat is young; one from the future is not, since a clock has jumped."""
+    return abs(time.time() - float(status["heartbeat"])) < FRESH_SECONDS

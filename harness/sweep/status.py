@@ -13,7 +13,7 @@ from harness.records import RunRecord, find_runs
 from harness.spec import SpecError
 from harness.sweep.state import Found, found_state
 
-COUNTED: tuple[Found, ...] = ("done", "running", "failed", "interrupted", "pending", "missing")
+COUNTED: tuple[Found, ...] = ("done", "running", "failed", "preempted", "pending", "missing")
 
 
 @dataclass(frozen=True)

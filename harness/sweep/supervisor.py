@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 from harness.records import RecordError, State
@@ -16,7 +17,10 @@ from harness.sweep.state import found_state
 from harness.sweep.worker import Command, Worker
 
 EXIT_STOPPED = 130
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+RESTARTS = 1
+"""How often a run is started again after its worker crashed."""
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2)
 
 
 class Observer:
@@ -27,6 +31,9 @@ class Observer:
 
     def ended(self, run: PlannedRun, state: State, error: str | None) -> None:
         """A run ended as ``state``, or could not be started (``failed``)."""
+
+    def restarted(self, run: PlannedRun, error: str) -> None:
+        """The run's worker crashed; it is started again."""
 
     def skipped(self, run: PlannedRun, state: State) -> None:
         """Another process has finished the run, or is at it, since the plan was made."""
@@ -49,13 +56,18 @@ class Outcome:
         states: state and error of every run that was started, in the order of their ends.
         n_skipped: runs that another process did meanwhile.
         n_not_started: runs left when a signal came.
-        stopped: whether a signal came.
+        signal_name: the first signal that came; ``None`` if none did.
     """
 
     states: list[tuple[PlannedRun, State, str | None]] = field(default_factory=list)
     n_skipped: int = 0
     n_not_started: int = 0
-    stopped: bool = False
+    signal_name: str | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal came."""
+        return self.signal_name is not None
 
     def runs(self, state: State) -> list[tuple[PlannedRun, str | None]]:
         """The runs that ended as ``state``, with their errors."""
@@ -75,26 +87,36 @@ def supervise(
     *,
     jobs: int,
     observer: Observer | None = None,
-    grace: float = 15.0,
+    grace: float = 60.0,
     poll: float = 0.1,
+    environments: Sequence[Mapping[str, str]] = (),
+    withdrawn: Callable[[PlannedRun], bool] | None = None,
 ) -> Outcome:
     """Run every run in a worker process, at most ``jobs`` at a time. To be called from the main thread.
 
-    A run that fails does not stop the others. On SIGINT, SIGTERM or SIGHUP the workers are asked to stop;
-    those that have not after ``grace`` seconds are killed, all of them at once at a second signal. No worker
-    outlives the call, nor (on Linux) the process.
+    A run that fails does not stop the others; one whose worker crashed is started again, once. On SIGINT,
+    SIGTERM, SIGHUP or SIGUSR2 the workers are asked to stop; those that have not after ``grace`` seconds are
+    killed, all of them at once at a second Ctrl-C or hang-up. No worker outlives the call, nor (on Linux) the
+    process.
 
     Args:
         runs: started in this order.
         command: a worker's command line, given its run directory.
         jobs: upper bound on workers at the same time.
         observer: told what happens.
-        grace: seconds between the request to stop and the kill.
+        grace: seconds between the request to stop and the kill; a worker needs them to come to the end of its
+            rollout and write a checkpoint.
         poll: seconds between looks at the workers.
+        environments: variables of the workers at each of the ``jobs`` places, e.g. their GPU; places beyond
+            these begin again with the first.
+        withdrawn: asked of every run again and again; one that it says yes to is stopped, or not started.
     """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
-    return _Supervisor(deque(runs), command, jobs, observer or Observer(), grace, poll).run()
+    supervisor = _Supervisor(deque(runs), command, jobs, observer or Observer(), grace, poll)
+    supervisor.environments = environments
+    supervisor.withdrawn = withdrawn
+    return supervisor.run()
 
 
 class _Supervisor:
@@ -115,7 +137,12 @@ class _Supervisor:
         self.poll = poll
         self.outcome = Outcome()
         self.workers: list[Worker] = []
-        self.signals = 0
+        self.environments: Sequence[Mapping[str, str]] = ()
+        self.withdrawn: Callable[[PlannedRun], bool] | None = None
+        self.places = list(range(jobs))
+        self.restarts: Counter[Path] = Counter()
+        self.signals: list[signal.Signals] = []
+        self.stopping = False
         self.deadline = float("inf")
 
     def run(self) -> Outcome:
@@ -127,7 +154,7 @@ class _Supervisor:
                     worker.kill()
                     self._settle(worker)
                 self.observer.close()
-        self.outcome.stopped = self.signals > 0
+        self.outcome.signal_name = self.signals[0].name if self.signals else None
         self.outcome.n_not_started = len(self.waiting)
         return self.outcome
 
@@ -136,6 +163,7 @@ class _Supervisor:
             if self.signals:
                 self._stop()
             else:
+                self._withdraw()
                 self._start()
             self.observer.tick([worker.run for worker in self.workers], len(self.waiting))
             time.sleep(self.poll)
@@ -150,15 +178,28 @@ class _Supervisor:
                     self.outcome.n_skipped += 1
                     self.observer.skipped(run, state)
                     continue
-                self.workers.append(Worker(run, self.command))
+                self.workers.append(Worker(run, self.command, self.places[0], self._environment()))
+                del self.places[0]
             except (OSError, RecordError) as error:
                 self._note(run, "failed", f"could not be started: {error}")
             else:
                 self.observer.started(run)
 
+    def _environment(self) -> Mapping[str, str]:
+        return self.environments[self.places[0] % len(self.environments)] if self.environments else {}
+
+    def _withdraw(self) -> None:
+        if self.withdrawn is None:
+            return
+        self.waiting = deque(run for run in self.waiting if not self.withdrawn(run))
+        for worker in self.workers:
+            if not worker.stopping and self.withdrawn(worker.run):
+                worker.stop()
+
     def _reap(self) -> None:
         for worker in [worker for worker in self.workers if worker.ended()]:
             self.workers.remove(worker)
+            self.places = sorted([*self.places, worker.place])
             self._settle(worker)
 
     def _settle(self, worker: Worker) -> None:
@@ -166,6 +207,12 @@ class _Supervisor:
             state, error = worker.settle()
         except OSError as problem:
             state, error = "failed", f"its status could not be written: {problem}"
+        directory = worker.run.record.directory
+        if state == "failed" and worker.crashed and not self.signals and self.restarts[directory] < RESTARTS:
+            self.restarts[directory] += 1
+            self.waiting.appendleft(worker.run)
+            self.observer.restarted(worker.run, str(error))
+            return
         self._note(worker.run, state, error)
 
     def _note(self, run: PlannedRun, state: State, error: str | None) -> None:
@@ -173,20 +220,24 @@ class _Supervisor:
         self.observer.ended(run, state, error)
 
     def _stop(self) -> None:
-        if not self.outcome.stopped:
-            self.outcome.stopped = True
+        if not self.stopping:
+            self.stopping = True
             self.deadline = time.monotonic() + self.grace
             self.observer.stopping(len(self.workers), self.grace)
             for worker in self.workers:
                 worker.stop()
-        if self.signals > 1 or time.monotonic() > self.deadline:
+        if self._impatient() or time.monotonic() > self.deadline:
             for worker in self.workers:
                 worker.kill()
+
+    def _impatient(self) -> bool:
+        """A user's second signal. A scheduler's (SIGUSR2, then SIGTERM) only repeats the first."""
+        return len(self.signals) > 1 and self.signals[-1] in (signal.SIGINT, signal.SIGHUP)
 
     @contextmanager
     def _signals_counted(self) -> Iterator[None]:
         def count(number: int, frame: FrameType | None) -> None:
-            self.signals += 1
+            self.signals.append(signal.Signals(number))
 
         before = {number: signal.getsignal(number) for number in _STOP_SIGNALS}
         for number, handler in before.items():

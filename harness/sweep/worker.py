@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from harness.records import RecordError, RunRecord, State
-from harness.runner.stop import EXIT_INTERRUPTED
+from harness.runner.exit_codes import ExitCode
 from harness.sweep import launch
 from harness.sweep.plan import PlannedRun
 
@@ -22,9 +22,30 @@ Command = Callable[[Path], list[str]]
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-def runner_command(device: str) -> Command:
-    """The command that trains one run: ``python -m harness.runner RUN_DIR --device DEVICE``."""
-    return lambda directory: [sys.executable, "-m", "harness.runner", str(directory), "--device", device]
+_STOP_SIGNALS = ("SIGTERM", "SIGINT", "SIGUSR2")
+_KNOWN_CODES = frozenset(int(code) for code in ExitCode)
+
+
+def runner_command(
+    device: str,
+    *,
+    checkpoint_seconds: float | None = None,
+    fresh: bool = False,
+    allow_code_change: bool = False,
+) -> Command:
+    """The command that trains one run: ``python -m harness.runner RUN_DIR --device DEVICE ...``.
+
+    Args:
+        device: ``auto``, ``cpu`` or ``cuda``.
+        checkpoint_seconds: between checkpoints; None is the worker's default.
+        fresh: start from zero instead of the newest checkpoint.
+        allow_code_change: continue from a checkpoint of other code.
+    """
+    options = ["--device", device]
+    if checkpoint_seconds is not None:
+        options += ["--checkpoint-seconds", str(checkpoint_seconds)]
+    options += ["--fresh"] * fresh + ["--allow-code-change"] * allow_code_change
+    return lambda directory: [sys.executable, "-m", "harness.runner", str(directory), *options]
 
 
 class Worker:
@@ -33,26 +54,30 @@ class Worker:
     It has a session of its own, so that Ctrl-C in the terminal reaches only the supervisor; one thread per
     numerical library unless the environment says otherwise; and its output appended to ``log.txt``.
 
+    Args:
+        run: what is trained.
+        command: gives the command line.
+        place: of the supervisor's places, the one it takes.
+        environment: variables of its own, e.g. its GPU.
+
     Raises:
         OSError: the directory cannot be written or the process not started.
     """
 
-    def __init__(self, run: PlannedRun, command: Command) -> None:
+    def __init__(
+        self, run: PlannedRun, command: Command, place: int = 0, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.run = run
-        self._stopping = False
+        self.place = place
+        self.stopping = False
+        self._silent = False
         record = run.record
-        record.create(run.spec.to_json(), run.sweep)
-        for left_over in (
-            record.episodes_file,
-            record.progress_file,
-            record.model_file,
-            record.protocol_state_file,
-        ):
-            left_over.unlink(missing_ok=True)
+        if not record.run_file.exists():
+            record.create(run.spec.to_json(), run.sweep)
         # Until the worker reports itself, the run is this process's, so that no other supervisor takes it.
         record.set_status(
             "running",
-            timesteps=0,
+            timesteps=_last_status(record).get("timesteps", 0),
             n_timesteps=run.spec.n_timesteps,
             pid=os.getpid(),
             hostname=platform.node(),
@@ -69,21 +94,27 @@ class Worker:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, **threads},
+                env={**os.environ, **threads, **(environment or {})},
             )
 
     def ended(self) -> bool:
         """Whether the process has ended."""
         return self._process.poll() is not None
 
+    @property
+    def crashed(self) -> bool:
+        """After the end: whether the worker was killed, or ended without a word on why."""
+        code = self._process.returncode
+        return not self.stopping and (code < 0 or (code not in _KNOWN_CODES) or self._silent)
+
     def stop(self) -> None:
         """Ask the worker to stop at its next safe point."""
-        self._stopping = True
+        self.stopping = True
         self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End the worker and every process that it started, at once."""
-        self._stopping = True
+        self.stopping = True
         self._kill_group()
         self._process.wait()
 
@@ -93,7 +124,10 @@ class Worker:
         code = self._process.returncode
         record = self.run.record
         status = _last_status(record)
+        self._silent = status.get("state") == "running"
         state, error = self._verdict(code, status)
+        if code == ExitCode.BUSY:
+            return state, error
         if status.get("state") != state or status.get("error") != error:
             kept = {key: value for key, value in status.items() if key not in ("state", "heartbeat", "error")}
             kept.setdefault("timesteps", 0)
@@ -107,12 +141,14 @@ class Worker:
             return "done", None
         if code == 0:
             return "failed", f"the worker ended without finishing (state {status.get('state')!r})"
-        if code == EXIT_INTERRUPTED:
-            return "interrupted", error
+        if code == ExitCode.BUSY:
+            return "failed", "another worker is at this run"
+        if code == ExitCode.PREEMPTED:
+            return "preempted", error
         if code < 0:
             name = signal.Signals(-code).name
-            if self._stopping:
-                return "interrupted", f"stopped by {name}"
+            if self.stopping or name in _STOP_SIGNALS:
+                return "preempted", f"stopped by {name}"
             cause = " (out of memory?)" if name == "SIGKILL" else ""
             return "failed", f"the worker was killed by {name}{cause}"
         return "failed", error or f"exit code {code}: {self._last_line()}"

@@ -194,6 +194,30 @@ CASES = [
         ("did you mean 'atari'?",),
     ),
     Bad(
+        "protocol of another kind",
+        good(envs="[Pong, Hopper]", protocol="atari-sticky"),
+        f"{YAML}:6: protocol: ",
+        ("Hopper-v5", "'mujoco' or 'mujoco-pixels', not 'atari-sticky'"),
+    ),
+    Bad(
+        "protocol of another kind, in an env",
+        good(envs="{Pong: {protocol: mujoco-pixels}}"),
+        f"{YAML}:4: envs.Pong.protocol: ",
+        ("'atari' or 'atari-sticky', not 'mujoco-pixels'",),
+    ),
+    Bad(
+        "protocol no name",
+        good(envs="{Pong: {protocol: [atari]}}"),
+        f"{YAML}:4: envs.Pong.protocol: ",
+        ("expected a mapping",),
+    ),
+    Bad(
+        "protocol key of another protocol",
+        good(envs="{Hopper: {protocol: {name: mujoco-pixels, clip_obs: 5}}}"),
+        f"{YAML}:4: envs.Hopper.protocol.clip_obs: ",
+        ("unknown key",),
+    ),
+    Bad(
         "protocol value",
         good(envs="{Pong: {protocol: {frame_skip: 0}}}"),
         f"{YAML}:4: envs.Pong.protocol.frame_skip: ",

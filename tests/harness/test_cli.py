@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from harness.cli import app
 from harness.records import find_runs
-from harness.sweep.lock import lock
+from harness.runner.lock import lock
 from harness.sweep.worker import Command
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ FAKE = Path(__file__).parent / "sweep" / "fake_worker.py"
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory of its own to work in, and a worker that acts out its run's policy_kwargs at once."""
 
-    def command(device: str) -> Command:
+    def command(device: str, **options: object) -> Command:
         return lambda directory: [sys.executable, "-c", WORKER, str(FAKE), str(directory)]
 
     monkeypatch.chdir(tmp_path)
@@ -183,6 +183,7 @@ def test_a_failing_run_exits_with_one(here: Path) -> None:
         ((*RUN, "--set", "gama=1"), ["--set gama: unknown key; did you mean 'gamma'?"]),
         ((*RUN, "--set", "gamma"), ["--set gamma: expected key=value"]),
         ((*RUN, "--preset", "papr"), ["--preset: unknown preset 'papr'"]),
+        ((*RUN, "--protocol", "mujoco"), ["--protocol: CartPole-v1 is played under the protocol 'gym'"]),
         ((*RUN, "--name", "a/b"), ["--name a/b: expected letters"]),
         ((*RUN, "--timesteps", "0"), ['--timesteps: expected a number > 0, got "0"']),
         ((*RUN, "--timesteps", "lots"), ['--timesteps: expected a whole number, got "lots"']),
@@ -223,6 +224,7 @@ def test_mistakes_are_one_line(arguments: tuple[str, ...], fragments: list[str],
         ({"env_id": "CartPol-v1"}, "env_id: unknown environment"),
         ({"algo": "a3c"}, "algo: unknown agent 'a3c'"),
         ({"protocol": {"name": "gym", "noop_max": 1}}, "protocol."),
+        ({"protocol": {"name": "mujoco"}}, "protocol: CartPole-v1 is played under the protocol 'gym'"),
         ({"sed": 1}, "sed: unknown key; did you mean 'seed'?"),
         ({"seed": True}, "seed: expected a whole number, got true"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,10 @@ def test_a_new_record_is_pending(record: RunRecord) -> None:
 def test_attempts_are_counted_and_kept(record: RunRecord) -> None:
     assert [record.begin_attempt({"python": "a"}), record.begin_attempt({"python": "b"})] == [1, 2]
     assert record.provenance == {"python": "b"}
+    record.begin_attempt({}, resumed_at=50, warnings=["w"], device="cpu")
+    assert [one["resumed_at"] for one in record.attempts] == [0, 0, 50]
+    assert record.attempts[2]["warnings"] == ["w"]
+    assert record.attempts[2]["device"] == "cpu"
     assert record.spec["algo"] == "a2c"
 
 
@@ -51,6 +57,67 @@ def test_a_row_is_on_disk_before_the_log_is_closed(record: RunRecord) -> None:
     log.append(timestep=1, env_index=0, episode_return=2.0, length=1, wall_time=0.0)
     assert len(record.episodes()) == 1
     log.close()
+
+
+def append(log: EpisodeLog, timestep: int) -> None:
+    log.append(timestep=timestep, env_index=0, episode_return=timestep / 3, length=1, wall_time=0.0)
+
+
+def test_a_log_goes_on_at_its_mark_and_cuts_off_what_follows(record: RunRecord) -> None:
+    log = EpisodeLog(record.episodes_file)
+    append(log, 1)
+    append(log, 2)
+    mark = log.mark()
+    append(log, 3)
+    log.close()
+    with record.episodes_file.open("a") as file:
+        file.write("4,")
+    resumed = EpisodeLog(record.episodes_file, mark)
+    assert resumed.n_episodes == 2
+    append(resumed, 5)
+    again = resumed.mark()
+    resumed.close()
+    assert record.episodes()["timestep"].tolist() == [1, 2, 5]
+    assert record.episodes()["episode"].tolist() == [1, 2, 3]
+    again.check(record.episodes_file)
+    assert again.rows == 3
+
+
+@pytest.mark.parametrize("content", [None, HEADER, "other text of the same length and more" * 9])
+def test_a_log_that_is_not_what_was_marked_is_not_gone_on_with(
+    record: RunRecord, content: str | None
+) -> None:
+    log = EpisodeLog(record.episodes_file)
+    append(log, 1)
+    mark = log.mark()
+    log.close()
+    record.episodes_file.unlink()
+    if content is not None:
+        record.episodes_file.write_text(content)
+    with pytest.raises(RecordError, match="its first 1 episodes are not those of the checkpoint"):
+        EpisodeLog(record.episodes_file, mark)
+    assert not record.episodes_file.exists() or record.episodes_file.read_text() == content
+
+
+def test_a_row_that_does_not_fit_is_taken_back(record: RunRecord) -> None:
+    """A file-size limit, in a process of its own, stands for a full disk."""
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from harness.records import EpisodeLog\n"
+        "log = EpisodeLog(Path(sys.argv[1]))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))\n"
+        "try:\n"
+        "    for n in range(99):\n"
+        "        log.append(timestep=n, env_index=0, episode_return=0.1, length=1, wall_time=0.0)\n"
+        "except OSError as error:\n"
+        "    print(error.filename, log.n_episodes)\n"
+    )
+    command = [sys.executable, "-c", code, str(record.episodes_file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    name, rows = done.stdout.split()
+    assert name == str(record.episodes_file)
+    assert len(record.episodes()) == int(rows) > 3
 
 
 @pytest.mark.parametrize(
@@ -80,6 +147,17 @@ def test_a_damaged_status_is_named(record: RunRecord, text: str) -> None:
     record.status_file.write_text(text)
     with pytest.raises(RecordError, match=r"status\.json: "):
         record.status()
+
+
+def test_discarding_results_keeps_what_the_run_is(record: RunRecord) -> None:
+    record.begin_attempt({})
+    (record.checkpoints_directory / "step-1").mkdir(parents=True)
+    for file in (record.episodes_file, record.model_file, record.log_file):
+        file.write_text("x")
+    record.discard_results()
+    left = {path.name for path in record.directory.iterdir()}
+    assert left == {"run.json", "status.json", "log.txt"}
+    assert len(record.attempts) == 1
 
 
 def test_an_unknown_state_is_not_written(record: RunRecord) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import math
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +15,9 @@ from harness.envs.reference import (
     HumanReference,
     default_reference,
     human_level,
+    human_normalized,
+    random_level,
+    reference_label,
     reference_level,
     threshold,
 )
@@ -60,7 +65,43 @@ def test_default_references() -> None:
     assert reference_level("CartPole-v1") is None
 
 
-@pytest.mark.parametrize("lookup", [human_level, threshold])
+@pytest.mark.parametrize(
+    ("game", "reference", "dqn", "published"),
+    [
+        ("Breakout", "mnih2015", 401.2, 1327),
+        ("Pong", "mnih2015", 18.9, 132),
+        ("SpaceInvaders", "mnih2015", 1976.0, 121),
+        ("Seaquest", "mnih2015", 5286.0, 25),
+    ],
+)
+def test_human_normalised_scores_are_those_that_mnih_et_al_publish_for_dqn(
+    game: str, reference: HumanReference, dqn: float, published: int
+) -> None:
+    normalized = human_normalized(dqn, canonical_env_id(game), reference)
+    assert normalized is not None
+    assert math.floor(100 * normalized + 1e-6) == published
+
+
+@pytest.mark.parametrize("reference", get_args(HumanReference))
+def test_human_normalisation_is_0_for_random_play_and_1_for_the_human(reference: HumanReference) -> None:
+    for entry in list_environments():
+        human, random = human_level(entry.env_id, reference), random_level(entry.env_id, reference)
+        assert (human is None) == (random is None)
+        if human is not None and random is not None:
+            assert human_normalized(human, entry.env_id, reference) == 1
+            assert human_normalized(random, entry.env_id, reference) == 0
+        else:
+            assert human_normalized(1.0, entry.env_id, reference) is None
+
+
+def test_a_label_names_table_and_version() -> None:
+    assert reference_label("wang2016") == "wang2016 v1"
+    assert reference_label("gym") == "gym v1"
+    with pytest.raises(ValueError, match="unknown reference 'mnih'"):
+        reference_label("mnih")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("lookup", [human_level, random_level, threshold])
 def test_an_unknown_reference_is_refused(lookup: Any) -> None:
     with pytest.raises(ValueError, match="unknown reference 'mnih': expected one of"):
         lookup("PongNoFrameskip-v4", "mnih")
@@ -78,7 +119,7 @@ def test_sizes_of_the_tables() -> None:
 @pytest.mark.parametrize("table", TABLES, ids=lambda path: path.name)
 def test_a_table_states_its_source_and_names_each_environment_once(table: Path) -> None:
     lines = table.read_text(encoding="utf-8").splitlines()
-    assert lines[0].startswith("#")
+    assert re.fullmatch(r"# version: \d+", lines[0])
     assert any("arXiv:" in line for line in lines if line.startswith("#"))
     env_ids = [row["env_id"] for row in csv.DictReader(line for line in lines if not line.startswith("#"))]
     assert env_ids == [canonical_env_id(env_id) for env_id in env_ids]
@@ -89,6 +130,14 @@ def test_the_catalog_lists_each_environment_with_its_reference() -> None:
     entries = {entry.env_id: entry for entry in list_environments()}
     assert len(entries) == len(list_environments())
     pong, ant, alien = entries["PongNoFrameskip-v4"], entries["Ant-v5"], entries["AlienNoFrameskip-v4"]
-    assert (pong.protocol, pong.reference, pong.reference_level) == ("atari", "mnih2015", 9.3)
-    assert (ant.protocol, ant.reference, ant.reference_level) == ("mujoco", "gu2016", 3500)
-    assert (alien.protocol, alien.reference, alien.reference_level) == ("atari", None, None)
+    assert (pong.protocols, pong.reference, pong.reference_level) == (
+        ("atari", "atari-sticky"),
+        "mnih2015",
+        9.3,
+    )
+    assert (ant.protocols, ant.reference, ant.reference_level) == (
+        ("mujoco", "mujoco-pixels"),
+        "gu2016",
+        3500,
+    )
+    assert (alien.reference, alien.reference_level) == (None, None)

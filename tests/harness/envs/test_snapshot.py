@@ -7,15 +7,22 @@ import numpy as np
 import pytest
 
 import harness.envs.atari_game
-from harness.envs import AtariProtocol, GymProtocol, MujocoProtocol
+from harness.envs import (
+    AtariProtocol,
+    AtariStickyProtocol,
+    GymProtocol,
+    MujocoPixelsProtocol,
+    MujocoProtocol,
+)
 from harness.envs.make import EnvironmentFault, HarnessVecEnv, make_vec_env
 
 CASES: dict[str, tuple[str, Any, int]] = {
     "breakout": ("Breakout", AtariProtocol(), 230),
     "short games, seeds of many games": ("SpaceInvaders", AtariProtocol(max_frames_per_episode=100), 130),
     "a reset that does not forget": ("IceHockey", AtariProtocol(max_frames_per_episode=200), 60),
-    "sticky": ("Breakout", AtariProtocol(repeat_action_probability=0.25, max_frames_per_episode=200), 60),
+    "sticky": ("Breakout", AtariStickyProtocol(max_frames_per_episode=200), 60),
     "mujoco": ("Hopper", MujocoProtocol(), 70),
+    "pixels": ("Hopper", MujocoPixelsProtocol(), 70),
     "discrete": ("CartPole-v1", GymProtocol(), 70),
     "continuous": ("Pendulum-v1", GymProtocol(normalize_obs=True), 70),
 }
@@ -28,8 +35,10 @@ def actions(venv: HarnessVecEnv, n_steps: int, seed: int) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_restored_run_goes_on_as_the_other_would_have(
-    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
+    if case == "pixels":
+        request.getfixturevalue("rendering")
     monkeypatch.setattr(harness.envs.atari_game, "GAMES_PER_SEED", 3)
     env_id, protocol, n_steps = CASES[case]
     original = make_vec_env(env_id, protocol, 2, 4)

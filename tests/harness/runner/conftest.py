@@ -14,9 +14,15 @@ import pytest
 from algos.registry import get_agent
 from harness.envs import canonical_env_id, default_protocol
 from harness.records import RunRecord
+from harness.runner.checkpoint import checkpoint_directories
+from harness.runner.exit_codes import ExitCode
+from harness.runner.options import Options
+from harness.runner.stop import StopFlag
+from harness.runner.train import run as run_here
 from harness.spec import RunSpec
 
 MakeRun = Callable[..., RunRecord]
+Attempt = Callable[..., ExitCode]
 Start = Callable[[RunRecord], "subprocess.Popen[bytes]"]
 
 
@@ -67,3 +73,28 @@ def train(start: Start) -> Callable[[RunRecord], int]:
         return start(record).wait(timeout=240)
 
     return run
+
+
+class StopAt(StopFlag):
+    """Becomes true once the run has a checkpoint at ``timesteps`` or later."""
+
+    def __init__(self, record: RunRecord, timesteps: int) -> None:
+        super().__init__()
+        self.signal_name = "SIGTERM"
+        self._record = record
+        self._timesteps = timesteps
+
+    def __bool__(self) -> bool:
+        directories = checkpoint_directories(self._record.checkpoints_directory)
+        return bool(directories) and int(directories[0].name.removeprefix("step-")) >= self._timesteps
+
+
+@pytest.fixture
+def attempt() -> Attempt:
+    """Train in this process, with a checkpoint before each rollout; ``stop_at`` preempts it there."""
+
+    def begin(record: RunRecord, stop_at: int | None = None, **options: Any) -> ExitCode:
+        stop = StopFlag() if stop_at is None else StopAt(record, stop_at)
+        return run_here(record, stop, Options(**{"checkpoint_seconds": 0.0, **options}))
+
+    return begin

@@ -109,7 +109,7 @@ def test_atari_returns_are_raw_and_whole_game(make_run: MakeRun, train: Train) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR2], ids=str)
-def test_a_signal_ends_a_run_as_interrupted(
+def test_a_signal_ends_a_run_as_preempted(
     make_run: MakeRun, start: Callable[[RunRecord], Any], number: signal.Signals
 ) -> None:
     record = make_run("a2c", "InvertedPendulum-v5", 10_000_000)
@@ -122,7 +122,7 @@ def test_a_signal_ends_a_run_as_interrupted(
     worker.send_signal(number)
     assert worker.wait(timeout=30) == 75
     status = record.status()
-    assert status["state"] == "interrupted"
+    assert status["state"] == "preempted"
     assert status["error"] == f"stopped by {number.name}"
     assert 0 < status["timesteps"] < 10_000_000
     assert len(record.episodes()) >= 2

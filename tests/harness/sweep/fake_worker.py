@@ -4,6 +4,7 @@ Hyper-parameters: ``seconds`` to stay, and ``end``:
 
 - ``done``: as it should be;
 - ``fail``: with an error in the status; ``crash``: an exit code alone; ``kill``: dies of SIGKILL;
+  ``term``: of SIGTERM; ``busy``: says that another worker is at the run;
 - ``lie``: exit code 0 without being done;
 - ``ignore``: does not stop when asked; ``child``: nor does its child process, whose id it notes.
 """
@@ -58,7 +59,7 @@ while time.time() < deadline and not stopped:
     time.sleep(0.01)
 note("end")
 if stopped:
-    status("interrupted", error="stopped by SIGTERM")
+    status("preempted", error="stopped by SIGTERM")
     sys.exit(75)
 if end == "fail":
     status("failed", error="ValueError: told to fail")
@@ -66,6 +67,11 @@ if end == "fail":
 if end == "crash":
     print("Traceback: the last words", flush=True)
     sys.exit(3)
+if end == "busy":
+    sys.exit(76)
+if end == "term":
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
 if end == "kill":
     os.kill(os.getpid(), signal.SIGKILL)
 if end != "lie":

@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.envs import AtariStickyProtocol, MujocoPixelsProtocol, MujocoProtocol
 from harness.spec import RunSpec, SpecError
 from harness.sweep.document import SweepSpec
 from harness.sweep.expand import expand, load_sweep
@@ -153,6 +154,33 @@ def test_n_timesteps_of_the_nearest_block(content: dict[str, Any], expected: int
     assert run.n_timesteps == expected
 
 
+def test_a_protocol_is_chosen_for_the_sweep_or_for_an_environment() -> None:
+    (whole,) = runs_of(protocol="mujoco-pixels", envs=["Hopper"])
+    assert whole.protocol == MujocoPixelsProtocol()
+    assert whole.hyperparameters["policy"] == "PaperPixelsPolicy"
+    pong, breakout, hopper = runs_of(
+        envs={
+            "Pong": {"protocol": "atari-sticky"},
+            "Breakout": {"protocol": {"name": "atari-sticky", "frame_skip": 2}},
+            "Hopper": None,
+        },
+        protocols={"atari-sticky": {"full_action_space": True}, "atari": {"noop_max": 0}},
+    )
+    assert pong.protocol == AtariStickyProtocol(full_action_space=True)
+    assert breakout.protocol == AtariStickyProtocol(full_action_space=True, frame_skip=2)
+    assert hopper.protocol == MujocoProtocol()
+    mixed = runs_of(protocol="atari", envs={"Pong": None, "Hopper": {"protocol": "mujoco"}})
+    assert [run.protocol.name for run in mixed] == ["atari", "mujoco"]
+
+
+def test_the_protocol_is_part_of_the_identity() -> None:
+    plain, sticky = (runs_of(protocol=name, envs=["Pong"])[0] for name in (None, "atari-sticky"))
+    assert plain.hyperparameters == sticky.hyperparameters
+    assert plain.identity != sticky.identity
+    also_plain = runs_of(protocol="atari", envs=["Pong"])[0]
+    assert also_plain.identity == plain.identity
+
+
 def test_protocols_are_overridden_by_name_then_by_environment() -> None:
     pong, breakout, hopper = runs_of(
         envs={"Pong": None, "Breakout": {"protocol": {"noop_max": 5}}, "Hopper": {}},
@@ -225,6 +253,16 @@ def test_load_takes_the_name_from_the_file_and_applies_overrides(tmp_path: Path)
     assert (sweep.name, sweep.device, sweep.description) == ("quick", "cuda", "why")
     assert [(run.seed, run.n_timesteps) for run in sweep.runs] == [(0, 1000), (1, 1000)]
     assert load_sweep(path, ["name=other"]).name == "other"
+
+
+def test_the_checkpoint_interval_is_no_part_of_what_a_run_is(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("n_timesteps: 1e3\nseeds: 1\nenvs: [CartPole-v1]\nalgos: [a2c]\n")
+    plain, often = load_sweep(path), load_sweep(path, ["checkpoint_seconds=30"])
+    assert (plain.checkpoint_seconds, often.checkpoint_seconds) == (None, 30.0)
+    assert plain.runs == often.runs
+    with pytest.raises(SpecError, match=r"checkpoint_seconds: expected a number >= 0"):
+        load_sweep(path, ["checkpoint_seconds=-1"])
 
 
 def test_planning_loads_neither_torch_nor_gymnasium(tmp_path: Path) -> None:

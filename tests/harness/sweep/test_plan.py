@@ -85,14 +85,14 @@ def test_planning_writes_nothing(fake_run: MakeRun) -> None:
     ("host", "pid", "age", "expected"),
     [
         (None, "own", 0.0, "running"),
-        (None, "own", 3600.0, "interrupted"),  # a process that began after the heartbeat only has the number
-        (None, "dead", 0.0, "interrupted"),
-        (None, None, 0.0, "interrupted"),
+        (None, "own", 3600.0, "preempted"),  # a process that began after the heartbeat only has the number
+        (None, "dead", 0.0, "preempted"),
+        (None, None, 0.0, "preempted"),
         ("elsewhere", "dead", 0.0, "running"),
-        ("elsewhere", "dead", FRESH_SECONDS + 5, "interrupted"),
+        ("elsewhere", "dead", FRESH_SECONDS + 5, "preempted"),
     ],
 )
-def test_a_worker_that_is_gone_was_interrupted(
+def test_a_worker_that_is_gone_was_preempted(
     host: str | None, pid: str | None, age: float, expected: str, fake_run: MakeRun
 ) -> None:
     run = fake_run(0)
@@ -124,6 +124,17 @@ def test_results_of_older_code_count_as_done_and_are_reported(
         (older,) = plan.outdated
         assert older.outdated is not None
         assert message in older.outdated
+
+
+@pytest.mark.parametrize(("resumed_at", "message"), [(50, "other code of a2c"), (0, None)])
+def test_every_attempt_whose_work_is_in_a_result_counts(
+    resumed_at: int, message: str | None, fake_run: MakeRun
+) -> None:
+    """A run that was continued with other code is a result of older code; one begun anew is not."""
+    run = fake_run(0)
+    recorded(run, "done", {"agent_digest": "0123456789abcdef"})
+    run.record.begin_attempt(provenance(get_agent("a2c").sources), resumed_at=resumed_at)
+    assert replan(run).runs[0].outdated == message
 
 
 def test_another_run_in_the_directory_is_an_error(fake_run: MakeRun) -> None:

@@ -110,14 +110,49 @@ def test_a_command_that_does_not_exist_is_a_failed_run(fake_run: MakeRun) -> Non
     assert "No such file" in str(run.record.status()["error"])
 
 
-def test_a_fresh_start_keeps_the_log_and_drops_old_results(fake_run: MakeRun, fake_command: Command) -> None:
+def test_another_start_leaves_the_record_for_the_worker_to_go_on_with(
+    fake_run: MakeRun, fake_command: Command
+) -> None:
     supervise([fake_run(0, end="fail")], fake_command, jobs=1, poll=0.02)
     run = fake_run(0, end="fail")
     assert run.found == "failed"
+    run.record.begin_attempt({"python": "earlier"})
     run.record.episodes_file.write_text("old")
     supervise([run], fake_command, jobs=1, poll=0.02)
     assert run.record.log_file.read_text().count("fake worker 0 1") == 2
-    assert not run.record.episodes_file.exists()
+    assert run.record.episodes_file.read_text() == "old"
+    assert run.record.provenance == {"python": "earlier"}
+
+
+@pytest.mark.parametrize(
+    ("end", "state", "error"),
+    [
+        ("busy", "failed", "another worker is at this run"),
+        ("term", "preempted", "stopped by SIGTERM"),
+    ],
+)
+def test_what_an_exit_code_means(
+    fake_run: MakeRun, fake_command: Command, end: str, state: State, error: str
+) -> None:
+    run = fake_run(0, end=end)
+    outcome = supervise([run], fake_command, jobs=1, poll=0.02)
+    assert outcome.runs(state) == [(run, error)]
+    # A worker that found another at work does not touch that one's status.
+    assert run.record.status()["state"] == ("running" if end == "busy" else state)
+
+
+def test_a_workers_options() -> None:
+    plain = runner_command("cpu")(Path("d"))
+    assert plain[1:] == ["-m", "harness.runner", "d", "--device", "cpu"]
+    command = runner_command("cuda", checkpoint_seconds=0.0, fresh=True, allow_code_change=True)(Path("d"))
+    assert command[4:] == [
+        "--device",
+        "cuda",
+        "--checkpoint-seconds",
+        "0.0",
+        "--fresh",
+        "--allow-code-change",
+    ]
 
 
 def test_thread_limits_are_one_unless_set(
@@ -233,7 +268,7 @@ def test_a_signal_interrupts_every_worker(number: signal.Signals, supervisor: Su
     code, output = supervisor.finish()
     assert code == 130
     assert output.endswith("2 1\n")
-    assert supervisor.states() == ["interrupted", "interrupted"]
+    assert supervisor.states() == ["preempted", "preempted"]
     for pid in pids:
         assert_gone(pid)
 
@@ -245,7 +280,7 @@ def test_a_worker_that_does_not_stop_is_killed_after_the_grace(supervisor: Super
     code, _ = supervisor.finish()
     assert code == 130
     (record,) = supervisor.records()
-    assert record.status()["state"] == "interrupted"
+    assert record.status()["state"] == "preempted"
     assert record.status()["error"] == "stopped by SIGKILL"
     assert_gone(pid)
     assert_gone(int((record.directory / "child.txt").read_text()))
@@ -259,7 +294,7 @@ def test_a_second_signal_does_not_wait_for_the_grace(supervisor: Supervisor) -> 
     supervisor.signal(signal.SIGINT)
     code, _ = supervisor.finish()
     assert code == 130
-    assert supervisor.states() == ["interrupted"]
+    assert supervisor.states() == ["preempted"]
     assert_gone(pid)
 
 
@@ -279,7 +314,7 @@ def test_after_an_interruption_only_the_missing_runs_are_run(supervisor: Supervi
     supervisor.signal(signal.SIGINT)
     code, output = supervisor.finish()
     assert (code, output.splitlines()[-1]) == (130, "3 1")
-    assert sorted(supervisor.states()) == ["done", "failed", "interrupted"]
+    assert sorted(supervisor.states()) == ["done", "failed", "preempted"]
     supervisor.start(*settings, jobs=3)
     code, output = supervisor.finish()
     assert (code, output.splitlines()[-1]) == (1, "3 0")

@@ -1,4 +1,4 @@
-"""One supervisor at a time: an advisory lock file, freed by the system when its holder ends."""
+"""One process at a time: an advisory lock file, freed by the system when its holder ends."""
 
 from __future__ import annotations
 
@@ -12,18 +12,24 @@ from pathlib import Path
 from harness.spec import SpecError
 
 
+class Locked(SpecError):
+    """Another process holds the lock."""
+
+
 @contextmanager
-def lock(directory: Path, what: str) -> Iterator[None]:
-    """Hold ``directory/.lock``; the directory is made where it is missing.
+def lock(directory: Path, what: str, name: str = ".lock") -> Iterator[None]:
+    """Hold ``directory/<name>``; the directory is made where it is missing.
 
     Args:
         directory: what is locked.
         what: its name in the message, e.g. ``sweep 'atari6'``.
+        name: of the file; a supervisor's and its worker's differ.
 
     Raises:
-        SpecError: another process holds it, or the directory cannot be written.
+        Locked: another process holds it.
+        SpecError: the directory cannot be written.
     """
-    path = directory / ".lock"
+    path = directory / name
     try:
         directory.mkdir(parents=True, exist_ok=True)
         file = path.open("a+", encoding="utf-8")
@@ -37,7 +43,7 @@ def lock(directory: Path, what: str) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             holder = file.read().strip() or "another process"
-            raise SpecError(f"{what} is already being run by {holder} (lock {path})") from None
+            raise Locked(f"{what} is already being run by {holder} (lock {path})") from None
         file.truncate(0)
         file.write(f"process {os.getpid()} on {platform.node()}\n")
         file.flush()

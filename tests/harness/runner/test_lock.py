@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.runner.lock import lock
 from harness.spec import SpecError
-from harness.sweep.lock import lock
 
 HOLD = (
-    "import sys; from pathlib import Path; from harness.sweep.lock import lock\n"
+    "import sys; from pathlib import Path; from harness.runner.lock import lock\n"
     "with lock(Path(sys.argv[1]), 'sweep x'):\n"
     "    print('held', flush=True); sys.stdin.read()\n"
 )

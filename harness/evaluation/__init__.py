@@ -1,0 +1,1 @@
+"""How well a run's agent plays apart from its training: fixed parameters, seeds of their own."""

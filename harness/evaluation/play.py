@@ -1,0 +1,56 @@
+"""Whole episodes of an agent that does not learn."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from harness.envs.base import HarnessVecEnv
+from harness.envs.seeding import episode_seed
+from harness.evaluation.record import EvaluatedEpisode
+
+
+class Played(NamedTuple):
+    """Episodes, sorted by environment and time, and the actions of the first one."""
+
+    episodes: tuple[EvaluatedEpisode, ...]
+    first_actions: list[Any]
+
+
+def play_episodes(
+    agent: BaseAlgorithm, venv: HarnessVecEnv, run_seed: int, n_episodes: int, *, deterministic: bool
+) -> Played:
+    """Play ``n_episodes`` whole episodes, as many in each environment as in the others, give or take one.
+
+    The numbers are set beforehand: taking the first episodes to end, whichever environment they are of,
+    would prefer short ones. ``run_seed`` is the one that ``venv`` was made with.
+    """
+    wanted = [len(range(index, n_episodes, venv.num_envs)) for index in range(venv.num_envs)]
+    done: list[list[EvaluatedEpisode]] = [[] for _ in wanted]
+    first_actions: list[Any] = []
+    observations: Any = venv.reset()
+    state: Any = None
+    starts = np.ones(venv.num_envs, dtype=np.bool_)
+    while any(len(mine) < number for mine, number in zip(done, wanted, strict=True)):
+        actions, state = agent.predict(
+            observations, state=state, episode_start=starts, deterministic=deterministic
+        )
+        if not done[0]:
+            first_actions.append(actions[0].copy())
+        observations, _, starts, infos = venv.step(actions)
+        for index in np.flatnonzero(starts).tolist():
+            episode = infos[index].get("episode")
+            if episode is not None and len(done[index]) < wanted[index]:
+                number = len(done[index])
+                done[index].append(
+                    EvaluatedEpisode(
+                        env_index=index,
+                        episode=number,
+                        seed=episode_seed(run_seed, index, number),
+                        episode_return=float(episode["r"]),
+                        length=int(episode["l"]),
+                    )
+                )
+    return Played(tuple(episode for mine in done for episode in mine), first_actions)

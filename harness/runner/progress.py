@@ -1,0 +1,83 @@
+"""``progress.csv``: SB3's metrics, a row every so many rollouts, in a column order that repeats itself."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import KVWriter, Logger, filter_excluded_keys
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from harness.records import write_atomically
+
+
+class ProgressLog(KVWriter):
+    """Writes the logger's rows as SB3's CSV writer does, and goes on in a file that is there.
+
+    Columns stand in the order in which metrics first appeared (SB3's order differs between processes). Where
+    a row brings a new metric, the rows before get an empty field.
+
+    Args:
+        path: the file; rows in it are kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("a+", encoding="utf-8", newline="")
+        self._file.seek(0)
+        self._columns: list[str] = next(csv.reader(self._file), [])
+
+    def write(
+        self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0
+    ) -> None:
+        """Add a row. The step is among the values."""
+        values = filter_excluded_keys(key_values, key_excluded, "csv")
+        new = [key for key in values if key not in self._columns]
+        if new:
+            self._add_columns(new)
+        row = [values.get(column) for column in self._columns]
+        csv.writer(self._file, lineterminator="\n").writerow("" if v is None else str(v) for v in row)
+        self._file.flush()
+
+    def _add_columns(self, new: list[str]) -> None:
+        self._columns += new
+        self._file.close()
+        old = self._path.read_text(encoding="utf-8").splitlines()[1:]
+        lines = [",".join(self._columns), *(line + "," * len(new) for line in old)]
+        write_atomically(self._path, "".join(f"{line}\n" for line in lines))
+        self._file = self._path.open("a", encoding="utf-8", newline="")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def make_logger(path: Path) -> Logger:
+    """A logger that writes to ``path`` alone."""
+    return Logger(folder=str(path.parent), output_formats=[ProgressLog(path)])
+
+
+class ProgressRows(BaseCallback):
+    """Has an on-policy agent log a row every ``interval`` rollouts, counted over all attempts of the run.
+
+    It takes the place of ``learn``'s ``log_interval``, whose count begins anew with each call.
+
+    Attributes:
+        iteration: rollouts so far.
+    """
+
+    def __init__(self, interval: int, iteration: int = 0) -> None:
+        super().__init__()
+        self.interval = interval
+        self.iteration = iteration
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        assert isinstance(self.model, OnPolicyAlgorithm)
+        self.iteration += 1
+        if self.iteration % self.interval == 0:
+            self.model.dump_logs(self.iteration)

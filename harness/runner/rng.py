@@ -1,0 +1,37 @@
+"""The random states of a training process: python's, numpy's, torch's and the action space's.
+
+Those of the environments are part of their episodes (:meth:`harness.envs.base.HarnessVecEnv.snapshot`).
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+
+from harness.runner.plain import decode, encode
+
+
+def random_state(action_space: spaces.Space[Any]) -> dict[str, Any]:
+    """All random states as a plain tree (:mod:`harness.runner.plain`); CUDA's where CUDA is in use."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    return {
+        "python": encode(random.getstate()),
+        "numpy": encode(np.random.get_state()),
+        "torch": torch.get_rng_state(),
+        "cuda": cuda,
+        "action_space": encode(action_space.np_random.bit_generator.state),
+    }
+
+
+def load_random_state(state: dict[str, Any], action_space: spaces.Space[Any]) -> None:
+    """Take over what :func:`random_state` gave; CUDA's only on a machine with as many devices."""
+    random.setstate(decode(state["python"]))
+    np.random.set_state(decode(state["numpy"]))
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
+    action_space.np_random.bit_generator.state = decode(state["action_space"])

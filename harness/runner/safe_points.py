@@ -1,0 +1,75 @@
+"""Safe points of training: between two rollouts, where a run is checkpointed and where it stops."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from harness.runner.stop import Preempted, StopFlag
+
+DEFAULT_SECONDS = 600.0
+COST_FACTOR = 100.0
+"""By default a checkpoint follows the last one after at least this many times what that one cost."""
+
+
+@contextmanager
+def before_each_rollout(agent: OnPolicyAlgorithm, action: Callable[[], None]) -> Iterator[None]:
+    """Call ``action`` before each of the agent's rollouts, before anything of it has happened.
+
+    SB3's own callback comes later: after noise has been drawn where exploration depends on the state.
+    """
+    collect = agent.collect_rollouts
+
+    def collect_rollouts(*args: Any, **kwargs: Any) -> bool:
+        action()
+        return collect(*args, **kwargs)
+
+    agent.__dict__["collect_rollouts"] = collect_rollouts
+    try:
+        yield
+    finally:
+        del agent.__dict__["collect_rollouts"]
+
+
+class Checkpointer:
+    """Says at each safe point whether to save, and ends training after a stop signal.
+
+    Args:
+        save: writes a checkpoint; returns what it cost in seconds.
+        stop: ends training at the next safe point once true.
+        seconds: between checkpoints; 0 is one a rollout. By default ten minutes, or a hundred times what the
+            last one cost where that is longer, so that they take at most 1 % of the time.
+    """
+
+    def __init__(self, save: Callable[[], float], stop: StopFlag, seconds: float | None = None) -> None:
+        self._save = save
+        self._stop = stop
+        self._seconds = seconds
+        self._saved_at = time.perf_counter()
+        self._cost = 0.0
+
+    def __call__(self) -> None:
+        """A safe point.
+
+        Raises:
+            Preempted: training was told to stop; the checkpoint is written.
+            OSError: the checkpoint could not be written.
+        """
+        if self._stop or time.perf_counter() - self._saved_at >= self._interval():
+            self.save()
+        if self._stop:
+            raise Preempted(f"stopped by {self._stop.signal_name}")
+
+    def save(self) -> None:
+        """Write a checkpoint now."""
+        self._cost = self._save() or self._cost
+        self._saved_at = time.perf_counter()
+
+    def _interval(self) -> float:
+        if self._seconds is None:
+            return max(DEFAULT_SECONDS, COST_FACTOR * self._cost)
+        return self._seconds

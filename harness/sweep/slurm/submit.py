@@ -1,0 +1,171 @@
+"""Submission through submitit. Only the path of a JSON file crosses to the job."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.records import RunRecord, write_json
+from harness.sweep.plan import PlannedRun
+from harness.sweep.slurm.code import code_now
+from harness.sweep.slurm.commands import SlurmError
+from harness.sweep.slurm.profile import Profile
+from harness.sweep.slurm.submissions import Submission, begin, note_job
+
+RUNNER = ("-m", "harness.runner")
+
+
+def submit_runs(
+    arrays: Sequence[Sequence[Sequence[PlannedRun]]],
+    sweep_directory: Path,
+    sweep: str,
+    profile: Profile,
+    options: Sequence[str],
+    *,
+    fresh: bool = False,
+    runner: Sequence[str] = RUNNER,
+) -> Iterator[tuple[Submission, str]]:
+    """Submit array after array; yield each with the id that Slurm gave it.
+
+    The runs' records are made first, as pending. To be called under the sweep's lock.
+
+    Args:
+        arrays: from :func:`harness.sweep.slurm.packing.pack`.
+        sweep_directory: ``runs/<sweep>``.
+        sweep: its name.
+        profile: where and how.
+        options: of the worker's command line.
+        fresh: drop what earlier attempts left.
+        runner: what the job's interpreter is to run with a run directory and ``options``.
+
+    Raises:
+        SlurmError: Slurm refuses one; those before it stay submitted.
+    """
+    code = code_now()
+    for array in arrays:
+        for job in array:
+            for run in job:
+                _make_ready(run, fresh)
+        shares = [[run.record.directory for run in job] for job in array]
+        content = {"sweep": sweep, "runner": list(runner), "options": list(options), "code": code}
+        yield submit_shares(shares, sweep_directory, sweep, profile, content)
+
+
+def submit_shares(
+    shares: Sequence[Sequence[Path]],
+    sweep_directory: Path,
+    sweep: str,
+    profile: Profile,
+    content: dict[str, Any],
+) -> tuple[Submission, str]:
+    """One array of jobs (or a single one); return it with the id that Slurm gave it.
+
+    Raises:
+        SlurmError: Slurm refuses it; nothing is left of it.
+    """
+    root = sweep_directory.resolve()
+    if "%" in str(root):
+        raise SlurmError(
+            f"--runs-dir {sweep_directory.parent}: expected no '%' in it; Slurm replaces what follows"
+        )
+    names = [f"share-{index:04d}.json" for index in range(len(shares))]
+    resolved = [[run.resolve() for run in share] for share in shares]
+    submission = begin(root, sweep, list(zip(names, resolved, strict=True)), profile.name)
+    for name, runs in zip(names, resolved, strict=True):
+        write_json(
+            submission.directory / name,
+            {**content, "profile": profile.to_json(), "runs": [str(run) for run in runs]},
+        )
+    try:
+        job_id = _sbatch(submission, [submission.directory / name for name in names], profile)
+    except BaseException:
+        _discard(submission)
+        raise
+    note_job(submission, job_id)
+    return submission, job_id
+
+
+def _make_ready(run: PlannedRun, fresh: bool) -> None:
+    record: RunRecord = run.record
+    if not record.run_file.exists():
+        record.create(run.spec.to_json(), run.sweep)
+        return
+    if fresh:
+        record.discard_results()
+    timesteps = 0 if fresh or not record.status_file.exists() else record.status().get("timesteps", 0)
+    record.set_status("pending", timesteps=timesteps, n_timesteps=run.spec.n_timesteps)
+
+
+def _sbatch(submission: Submission, shares: Sequence[Path], profile: Profile) -> str:
+    try:
+        import submitit
+    except ImportError:
+        raise SlurmError("submitit is not installed; expected this package's extra 'slurm'") from None
+    from harness.sweep.slurm.job import run_share
+
+    try:
+        with _outside_a_job():
+            executor = submitit.SlurmExecutor(
+                folder=submission.directory / "jobs", **({"python": profile.python} if profile.python else {})
+            )
+            executor.update_parameters(**sbatch_parameters(submission.name, profile))
+            jobs = executor.map_array(run_share, [str(share) for share in shares])
+    except (RuntimeError, submitit.core.utils.FailedJobError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if "sbatch: error" in line]
+        raise SlurmError(
+            f"profile {profile.name}: {lines[-1] if lines else ' '.join(str(error).split())}"
+        ) from None
+    return str(jobs[0].job_id).split("_")[0]
+
+
+def sbatch_parameters(name: str, profile: Profile) -> dict[str, Any]:
+    """A profile in submitit's words."""
+    gpu = f"{profile.gpu_type}:" if profile.gpu_type else ""
+    mem = profile.mem_gb_per_run
+    given: dict[str, Any] = {
+        "job_name": name,
+        "time": profile.walltime,
+        "nodes": 1,
+        "ntasks_per_node": 1,
+        "cpus_per_task": profile.cpus_per_job,
+        "partition": profile.partition,
+        "account": profile.account,
+        "qos": profile.qos,
+        "constraint": profile.constraint,
+        "mem": None if mem is None else f"{round(1024 * mem * min(profile.at_once, profile.share))}M",
+        "gres": f"gpu:{gpu}{profile.gpus_per_job}" if profile.gpus_per_job else None,
+        "signal_delay_s": profile.signal_seconds,
+        "array_parallelism": profile.array_parallelism,
+        "setup": profile.setup or None,
+        "stderr_to_stdout": True,
+        # srun does not take the number of cores over from sbatch.
+        "srun_args": [f"--cpus-per-task={profile.cpus_per_job}", *profile.srun_args],
+        "additional_parameters": {
+            "requeue" if profile.requeue else "no-requeue": True,
+            **{key: value for key, value in profile.options.items() if value is not False},
+        },
+    }
+    return {"wckey": None, **{key: value for key, value in given.items() if value is not None}}
+
+
+@contextmanager
+def _outside_a_job() -> Iterator[None]:
+    """Hide the variables of the job that this process runs in, if any: sbatch and srun would take them over."""
+    inside = "SLURM_JOB_ID" in os.environ
+    hidden = {
+        name: os.environ.pop(name)
+        for name in list(os.environ)
+        if inside and name.startswith(("SLURM_", "SLURMD_", "SRUN_", "SUBMITIT_")) and name != "SLURM_CONF"
+    }
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+def _discard(submission: Submission) -> None:
+    for path in submission.directory.glob("*.json"):
+        path.unlink()
