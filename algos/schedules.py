@@ -1,7 +1,10 @@
 """Values that change over training, written as plain data.
 
-A schedule is a number (constant), ``"lin_0.25"`` (linear from 0.25 to 0, the spelling of RL Zoo) or
-``{"linear": [start, end]}``. Its normal form, which goes into a run's record, is a float or the mapping.
+A schedule is a number (constant), ``"lin_0.25"`` (linear from 0.25 to 0, the spelling of RL Zoo),
+``{"linear": [start, end]}`` or ``{"quadratic": [start, end]}``: with ``p`` the share of training that
+remains, ``end + (start - end) p`` or ``end + (start - end) p^2``. A radius that falls quadratically to 0
+makes the length of a clipped step fall linearly, as the paper's ``eta_max`` does for steps inside the region. The
+normal form, which goes into a run's record, is a float or the mapping.
 Importable without torch; Stable-Baselines3 is only needed to turn a schedule into a callable.
 """
 
@@ -9,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeGuard
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -16,7 +20,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 Schedule = Callable[[float], float]
 ScheduleData = float | dict[str, list[float]]
 
-EXPECTED = "a number >= 0, 'lin_<number>', or {linear: [start, end]}"
+SHAPES = ("linear", "quadratic")
+EXPECTED = "a number >= 0, 'lin_<number>', or {linear: [start, end]} or {quadratic: [start, end]}"
 
 
 def normalise(value: Any) -> ScheduleData:
@@ -28,10 +33,10 @@ def normalise(value: Any) -> ScheduleData:
     if isinstance(value, str) and value.startswith("lin_"):
         return {"linear": [_number(value.removeprefix("lin_"), value), 0.0]}
     if isinstance(value, Mapping):
-        ends = value.get("linear")
-        if set(value) != {"linear"} or not isinstance(ends, (list, tuple)) or len(ends) != 2:
+        shape, ends = next(iter(value.items()), (None, None))
+        if not is_schedule(value) or not isinstance(ends, (list, tuple)) or len(ends) != 2:
             raise ValueError(f"expected {EXPECTED}, got {dict(value)!r}")
-        return {"linear": [_number(end, value) for end in ends]}
+        return {str(shape): [_number(end, value) for end in ends]}
     return _number(value, value)
 
 
@@ -49,7 +54,7 @@ def _number(text: Any, value: Any) -> float:
 
 def is_schedule(value: Any) -> TypeGuard[dict[str, list[float]]]:
     """Whether ``value`` is a non-constant schedule in normal form."""
-    return isinstance(value, Mapping) and set(value) == {"linear"}
+    return isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in SHAPES
 
 
 def as_callable(value: ScheduleData | Schedule) -> Schedule:
@@ -63,9 +68,20 @@ def as_callable(value: ScheduleData | Schedule) -> Schedule:
         return value
     value = normalise(value)
     if isinstance(value, dict):
-        start, end = value["linear"]
-        return LinearSchedule(start, end, 1.0)
+        [(shape, (start, end))] = value.items()
+        return LinearSchedule(start, end, 1.0) if shape == "linear" else QuadraticSchedule(start, end)
     return ConstantSchedule(value)
+
+
+@dataclass(frozen=True)
+class QuadraticSchedule:
+    """``end + (start - end) progress_remaining^2``; picklable, as SB3's own schedule classes are."""
+
+    start: float
+    end: float
+
+    def __call__(self, progress_remaining: float) -> float:
+        return self.end + (self.start - self.end) * progress_remaining**2
 
 
 def named_schedule(name: str, value: ScheduleData | Schedule) -> Schedule:

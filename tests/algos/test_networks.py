@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from stable_baselines3 import A2C as StockA2C
+from stable_baselines3.common.env_util import make_vec_env
 from torch import nn
 
+from algos.a2c import A2C
 from algos.acktr import ACKTR
-from algos.networks import PaperCnnPolicy, PaperMlpPolicy, PaperPixelsPolicy
+from algos.networks import ConvFeatures, PaperCnnPolicy, PaperMlpPolicy, PaperPixelsPolicy
+from algos.rollouts import LeanRolloutBuffer
 
 ATARI = spaces.Box(0, 255, (4, 84, 84), np.uint8)
 PIXELS = spaces.Box(0, 255, (6, 42, 42), np.uint8)
@@ -36,6 +40,72 @@ def test_atari_network_of_a1() -> None:
     assert shapes(policy.features_extractor) == [(32, 4, 8, 8), (64, 32, 4, 4), (32, 64, 3, 3), (512, 1568)]
     assert shapes(policy.action_net) == [(6, 512)]
     assert shapes(policy.value_net) == [(1, 512)]
+
+
+def test_the_pass_with_gradients_is_the_plain_networks() -> None:
+    """It works channels-last; outputs and gradients are those of the same layers in torch's own format."""
+    torch.manual_seed(0)
+    policy = PaperCnnPolicy(ATARI, spaces.Discrete(6), constant)
+    extractor = policy.features_extractor
+    plain = nn.Sequential(*extractor.conv, *extractor.linear)
+    images = torch.rand(6, 4, 84, 84)
+    weights = torch.randn(6, 512)
+    expected = plain(images)
+    (expected * weights).sum().backward()
+    gradients = [parameter.grad for parameter in extractor.parameters()]
+    policy.zero_grad(set_to_none=True)
+    found = extractor(images)
+    (found * weights).sum().backward()
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(extractor(images), expected, rtol=1e-4, atol=1e-5)
+    for parameter, gradient in zip(extractor.parameters(), gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-3)
+
+
+class PlainFeatures(ConvFeatures):
+    """The same layers, always in torch's own memory format."""
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.linear(self.conv(observations))
+        return features
+
+
+class Images(gymnasium.Env[Any, Any]):
+    """Noise in which the brightness of the first channel says which action is rewarded; 8 steps."""
+
+    observation_space = spaces.Box(0, 255, (4, 36, 36), np.uint8)
+    action_space = spaces.Discrete(3)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.steps_left = 8
+        return self._picture(), {}
+
+    def _picture(self) -> Any:
+        self.rewarded = int(self.np_random.integers(3))
+        picture = self.np_random.integers(0, 256, (4, 36, 36), dtype=np.uint8)
+        picture[0] = 100 * self.rewarded
+        return picture
+
+    def step(self, action: Any) -> Any:
+        reward, self.steps_left = float(action == self.rewarded), self.steps_left - 1
+        return self._picture(), reward, False, self.steps_left == 0, {}
+
+
+def test_a2c_on_images_learns_as_sb3s() -> None:
+    def agent(cls: type[StockA2C], extractor: type[ConvFeatures]) -> StockA2C:
+        options = {"conv_layers": [[8, 8, 4], [16, 4, 2]], "features_dim": 16}
+        policy_kwargs = {"features_extractor_class": extractor, "features_extractor_kwargs": options}
+        env = make_vec_env(Images, 3, seed=1)
+        return cls(PaperCnnPolicy, env, seed=1, device="cpu", policy_kwargs=policy_kwargs).learn(300)
+
+    ours, stock = agent(A2C, ConvFeatures), agent(StockA2C, PlainFeatures)
+    assert isinstance(ours.rollout_buffer, LeanRolloutBuffer)
+    assert ours.rollout_buffer.observations.dtype == np.uint8
+    assert [i["r"] for i in ours.ep_info_buffer] == [i["r"] for i in stock.ep_info_buffer]
+    for mine, theirs in zip(ours.policy.parameters(), stock.policy.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
 
 
 def test_trpo_atari_network_of_a1() -> None:

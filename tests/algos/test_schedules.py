@@ -20,9 +20,19 @@ def test_linear_schedule_interpolates_between_its_ends(start: float, end: float,
     assert value == pytest.approx(expected, rel=1e-9, abs=1e-9 * (1 + start + end))
 
 
+@given(start=numbers, end=numbers)
+def test_quadratic_schedule_has_gone_three_quarters_of_its_way_at_half_time(start: float, end: float) -> None:
+    schedule = as_callable({"quadratic": [start, end]})
+    tolerance = 1e-9 * (1 + start + end)
+    assert schedule(1.0) == pytest.approx(start, abs=tolerance)
+    assert schedule(0.0) == pytest.approx(end, abs=tolerance)
+    assert schedule(0.5) == pytest.approx(0.25 * start + 0.75 * end, abs=tolerance)
+    assert pickle.loads(pickle.dumps(schedule))(0.3) == schedule(0.3)
+
+
 @given(value=numbers)
 def test_normal_form_is_a_fixed_point(value: float) -> None:
-    for written in (value, str(value), f"lin_{value}", {"linear": [value, 0]}):
+    for written in (value, str(value), f"lin_{value}", {"linear": [value, 0]}, {"quadratic": [value, 0]}):
         assert normalise(normalise(written)) == normalise(written)
 
 
@@ -52,12 +62,13 @@ def test_callables_survive_pickling() -> None:
         None,
         [1, 0],
         {"linear": [1]},
+        {"quadratic": [1, -1]},
+        {"linear": [1, 0], "quadratic": [1, 0]},
+        {},
         {"cos": [1, 0]},
     ],
     ids=str,
 )
 def test_anything_else_is_refused_with_what_was_expected(value: object) -> None:
-    with pytest.raises(
-        ValueError, match=r"expected a number >= 0, 'lin_<number>', or \{linear: \[start, end\]\}"
-    ):
+    with pytest.raises(ValueError, match=r"expected a number >= 0, 'lin_<number>', or \{linear: \["):
         normalise(value)
