@@ -3,8 +3,8 @@
 A schedule is a number (constant), ``"lin_0.25"`` (linear from 0.25 to 0, the spelling of RL Zoo),
 ``{"linear": [start, end]}`` or ``{"quadratic": [start, end]}``: with ``p`` the share of training that
 remains, ``end + (start - end) p`` or ``end + (start - end) p^2``. A radius that falls quadratically to 0
-makes the length of a clipped step fall linearly, as the paper's ``eta_max`` does for steps inside the region. The
-normal form, which goes into a run's record, is a float or the mapping.
+makes the length of a clipped step fall linearly, as the paper's ``eta_max`` does for steps inside the region.
+The normal form, which goes into a run's record, is a float or the mapping.
 Importable without torch; Stable-Baselines3 is only needed to turn a schedule into a callable.
 """
 

@@ -15,11 +15,15 @@ from typer.core import TyperGroup
 
 from harness.commands.algos import algos
 from harness.commands.bench import bench
+from harness.commands.cancel import cancel
 from harness.commands.doctor import doctor
 from harness.commands.envs import envs
 from harness.commands.evaluate import evaluate
+from harness.commands.export_results import export_results
+from harness.commands.import_results import import_results
 from harness.commands.logs import logs
 from harness.commands.report import report
+from harness.commands.retry import retry
 from harness.commands.run import run
 from harness.commands.status import status
 from harness.commands.sweep import sweep
@@ -79,8 +83,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
-for _command in (sweep, run, status, evaluate, report, algos, envs, logs, doctor, verify_resume):
+for _command in (
+    sweep,
+    run,
+    status,
+    cancel,
+    retry,
+    evaluate,
+    report,
+    algos,
+    envs,
+    logs,
+    doctor,
+    verify_resume,
+):
     app.command()(_command)
+app.command(name="import")(import_results)
+app.command(name="export")(export_results)
 app.add_typer(bench, name="bench")
 
 

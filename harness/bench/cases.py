@@ -1,13 +1,20 @@
-"""What is timed: each case builds a model ready to learn. Stock cases use nothing of this project."""
+"""What is timed. Stock cases use nothing of this project, not even the way its processes are set up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+from harness.bench import stock
+from harness.spec import RunSpec
 
 ATARI = "BreakoutNoFrameskip-v4"
 MUJOCO = "HalfCheetah-v5"
+
+Advance = Callable[[int], int]
+"""Goes on for at least so many timesteps; returns how many it were."""
 
 
 @dataclass(frozen=True)
@@ -15,81 +22,163 @@ class Case:
     """One thing to time.
 
     Attributes:
-        build: number of threads to a model with SB3's ``learn``.
+        build: number of threads to what is timed.
         warmup: timesteps that are not timed.
         timesteps: timesteps that are timed.
         about: what is measured; "16 x 5" is environments x steps, the batch.
+        stock: whether it is Stable-Baselines3 as it comes.
     """
 
-    build: Callable[[int], Any]
+    build: Callable[[int], Advance]
     warmup: int
     timesteps: int
     about: str
+    stock: bool = False
 
 
-def stock_a2c_atari(num_threads: int) -> Any:
-    """SB3's A2C on SB3's ``make_atari_env`` and ``VecFrameStack``: 16 environments, 5 steps."""
-    import ale_py
-    import gymnasium
-    from stable_baselines3 import A2C
-    from stable_baselines3.common.env_util import make_atari_env
-    from stable_baselines3.common.vec_env import VecFrameStack
+def training(model: Any) -> Advance:
+    """Trains ``model``, anything with SB3's ``learn``."""
 
-    gymnasium.register_envs(ale_py)
-    env = VecFrameStack(make_atari_env(ATARI, n_envs=16, seed=0), n_stack=4)
-    return A2C("CnnPolicy", env, n_steps=5, ent_coef=0.01, seed=0, device="cpu")
+    def advance(timesteps: int) -> int:
+        before: int = model.num_timesteps
+        model.learn(timesteps, reset_num_timesteps=False)
+        done: int = model.num_timesteps - before
+        return done
 
-
-def stock_a2c_mujoco(num_threads: int) -> Any:
-    """SB3's A2C on SB3's ``make_vec_env``: 1 environment, 5 steps, no normalisation."""
-    from stable_baselines3 import A2C
-    from stable_baselines3.common.env_util import make_vec_env
-
-    return A2C("MlpPolicy", make_vec_env(MUJOCO, n_envs=1, seed=0), n_steps=5, seed=0, device="cpu")
+    return advance
 
 
-def here(algo: str, env_id: str, **overrides: Any) -> Callable[[int], Any]:
-    """A run of this project: the algo's preset on the environment's protocol, with ``overrides``."""
+def random_actions(venv: Any) -> Advance:
+    """Steps a vector environment with actions drawn at random before the first step."""
+    import numpy as np
 
-    def build(num_threads: int) -> Any:
+    actions = [np.stack([venv.action_space.sample() for _ in range(venv.num_envs)]) for _ in range(100)]
+    venv.reset()
+
+    def advance(timesteps: int) -> int:
+        steps: int = -(-timesteps // venv.num_envs)
+        for step in range(steps):
+            venv.step(actions[step % len(actions)])
+        return steps * int(venv.num_envs)
+
+    return advance
+
+
+def run_case(spec: RunSpec) -> Case:
+    """A run of this project: one rollout to warm up, then its budget in whole rollouts."""
+
+    def build(num_threads: int) -> Advance:
+        from harness.runner.build import build_agent, build_envs
+
+        return training(build_agent(spec, build_envs(spec, num_threads)))
+
+    n_envs, n_steps = (int(spec.hyperparameters[name]) for name in ("n_envs", "n_steps"))
+    about = f"{spec.label}, {spec.env_id}, {n_envs} x {n_steps}"
+    return Case(build, n_envs * n_steps, spec.n_timesteps, about)
+
+
+def _here(algo: str, env_id: str, warmup: int, timesteps: int, **overrides: Any) -> Case:
+    """The algo's preset on the environment's protocol, with ``overrides``."""
+
+    def build(num_threads: int) -> Advance:
         from algos.registry import get_agent
         from harness.envs import default_protocol
-        from harness.runner.build import build_agent, build_envs
-        from harness.spec import RunSpec
 
         protocol = default_protocol(env_id)
+        hyperparameters = get_agent(algo).resolve(protocol.name, overrides=overrides)
         spec = RunSpec(
             algo=algo,
             env_id=env_id,
             protocol=protocol,
-            n_timesteps=1_000_000,
-            hyperparameters=get_agent(algo).resolve(protocol.name, overrides=overrides),
+            n_timesteps=timesteps,
+            hyperparameters=hyperparameters,
             seed=0,
         )
-        return build_agent(spec, build_envs(spec, num_threads))
+        return run_case(spec).build(num_threads)
 
-    return build
+    batch = f"{overrides['n_envs']} x {overrides['n_steps']}"
+    return Case(build, warmup, timesteps, f"{algo.upper()} here, {env_id}, {batch}")
 
+
+def _stock_training(model: Callable[[], Any], warmup: int, timesteps: int, about: str) -> Case:
+    return Case(lambda num_threads: training(model()), warmup, timesteps, about, stock=True)
+
+
+def _envs_here(env_id: str, n_envs: int, timesteps: int, about: str, **changes: Any) -> Case:
+    def build(num_threads: int) -> Advance:
+        from harness.envs import default_protocol
+        from harness.envs.make import make_vec_env
+
+        protocol = default_protocol(env_id).model_copy(update=changes)
+        return random_actions(make_vec_env(env_id, protocol, n_envs, 0, num_threads=num_threads))
+
+    return Case(build, timesteps // 10, timesteps, about)
+
+
+def _stock_envs(make: Callable[[], Any], timesteps: int, about: str) -> Case:
+    return Case(lambda num_threads: random_actions(make()), timesteps // 10, timesteps, about, stock=True)
+
+
+_ENVS_ATARI, _ENVS_MUJOCO = 6_400, 20_000
+_TRAIN_ATARI, _TRAIN_MUJOCO = 6_400, 20_000
 
 CASES: dict[str, Case] = {
-    "sb3-a2c-atari": Case(stock_a2c_atari, 1600, 16_000, "stock SB3 A2C, Breakout, 16 x 5"),
-    "a2c-atari": Case(here("a2c", ATARI), 1600, 16_000, "A2C here, Breakout, 16 x 5"),
-    "acktr-atari": Case(here("acktr", ATARI), 1280, 16_000, "ACKTR here, Breakout, 32 x 20"),
-    "sb3-a2c-mujoco": Case(stock_a2c_mujoco, 500, 8_000, "stock SB3 A2C, HalfCheetah, 1 x 5"),
-    "a2c-mujoco": Case(
-        here("a2c", MUJOCO, n_steps=5, gae_lambda=1.0, normalize_advantage=False),
-        500,
-        8_000,
-        "A2C here, HalfCheetah, 1 x 5, observations normalised",
+    "envs-atari": _envs_here(ATARI, 16, _ENVS_ATARI, "here, 16 Breakout"),
+    "sb3-envs-atari": _stock_envs(
+        partial(stock.atari_envs, ATARI, 16), _ENVS_ATARI, "make_atari_env and VecFrameStack, 16 Breakout"
     ),
-    "a2c-2500-mujoco": Case(here("a2c", MUJOCO), 2500, 20_000, "A2C here, HalfCheetah, 1 x 2500"),
-    "acktr-2500-mujoco": Case(
-        here("acktr", MUJOCO, n_steps=2500), 2500, 20_000, "ACKTR here, HalfCheetah, 1 x 2500"
+    "envs-mujoco": _envs_here(
+        MUJOCO, 1, _ENVS_MUJOCO, "here, one HalfCheetah, observations and rewards normalised"
+    ),
+    "sb3-envs-mujoco": _stock_envs(
+        partial(stock.mujoco_envs, MUJOCO, normalize=True),
+        _ENVS_MUJOCO,
+        "make_vec_env and VecNormalize, one HalfCheetah",
+    ),
+    "envs-mujoco-raw": _envs_here(
+        MUJOCO,
+        1,
+        _ENVS_MUJOCO,
+        "here, one HalfCheetah, nothing normalised",
+        normalize_obs=False,
+        normalize_reward=False,
+    ),
+    "sb3-envs-mujoco-raw": _stock_envs(
+        partial(stock.mujoco_envs, MUJOCO, normalize=False), _ENVS_MUJOCO, "make_vec_env, one HalfCheetah"
+    ),
+    "a2c-atari": _here("a2c", ATARI, 800, _TRAIN_ATARI, n_envs=16, n_steps=5),
+    "acktr-atari": _here("acktr", ATARI, 1280, _TRAIN_ATARI, n_envs=32, n_steps=20),
+    "sb3-a2c-atari": _stock_training(
+        partial(stock.a2c_atari, ATARI), 800, _TRAIN_ATARI, "stock SB3 A2C, same network, Breakout, 16 x 5"
+    ),
+    "a2c-mujoco": _here("a2c", MUJOCO, 2500, _TRAIN_MUJOCO, n_envs=1, n_steps=2500),
+    "acktr-mujoco": _here("acktr", MUJOCO, 2500, _TRAIN_MUJOCO, n_envs=1, n_steps=2500),
+    "sb3-a2c-mujoco": _stock_training(
+        partial(stock.a2c_mujoco, MUJOCO, 2500),
+        2500,
+        _TRAIN_MUJOCO,
+        "stock SB3 A2C, HalfCheetah, 1 x 2500, nothing normalised",
     ),
 }
-COMPARISONS: tuple[tuple[str, str, str], ...] = (
-    ("a2c-atari", "sb3-a2c-atari", "A2C here against stock SB3 A2C on Atari"),
-    ("a2c-mujoco", "sb3-a2c-mujoco", "A2C here against stock SB3 A2C on MuJoCo"),
-    ("acktr-atari", "a2c-atari", "ACKTR at batch 640 against A2C here on Atari"),
-    ("acktr-2500-mujoco", "a2c-2500-mujoco", "ACKTR against A2C here at batch 2500 on MuJoCo"),
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A case held against a reference; ``goal`` is the ratio of speeds that the project aims at."""
+
+    case: str
+    reference: str
+    goal: float | None = None
+
+
+ENVS = (
+    Pair("envs-atari", "sb3-envs-atari"),
+    Pair("envs-mujoco", "sb3-envs-mujoco"),
+    Pair("envs-mujoco-raw", "sb3-envs-mujoco-raw"),
+)
+TRAIN = (
+    Pair("a2c-atari", "sb3-a2c-atari", 1.5),
+    Pair("acktr-atari", "sb3-a2c-atari", 1.2),
+    Pair("a2c-mujoco", "sb3-a2c-mujoco", 3.5),
+    Pair("acktr-mujoco", "sb3-a2c-mujoco", 3.5),
 )

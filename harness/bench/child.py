@@ -1,35 +1,38 @@
-"""Times one case in this process, for :mod:`harness.bench.measure`; prints one line of JSON."""
+"""Times one case in this process, for :mod:`harness.bench.measure`.
+
+Reads a job as JSON from standard input and prints timesteps, seconds, CPU seconds and peak memory (MB) as one
+line of JSON.
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import sys
 import time
 
-from harness.bench.cases import CASES
+from harness.bench.cases import CASES, run_case
+from harness.runner.process import prepare_process
+from harness.spec import RunSpec
 
 
 def main() -> int:
-    """Build, warm up, time; print timesteps, seconds and peak memory (MB) as one JSON line."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("case", choices=sorted(CASES))
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--scale", type=float, default=1.0)
-    arguments = parser.parse_args()
+    """Build, warm up, time, print."""
+    job = json.load(sys.stdin)
+    case = run_case(RunSpec.model_validate(job["run"])) if "run" in job else CASES[job["case"]]
+    if not case.stock:
+        prepare_process()
 
     import torch
 
-    torch.set_num_threads(arguments.threads)
-    case = CASES[arguments.case]
-    model = case.build(arguments.threads)
-    model.learn(case.warmup)
-    before, started = model.num_timesteps, time.perf_counter()
-    model.learn(int(case.timesteps * arguments.scale), reset_num_timesteps=False)
-    seconds = time.perf_counter() - started
+    torch.set_num_threads(job["threads"])
+    advance = case.build(job["threads"])
+    advance(case.warmup)
+    cpu, started = time.process_time(), time.perf_counter()
+    timesteps = advance(max(1, round(case.timesteps * job["scale"])))
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"timesteps": model.num_timesteps - before, "seconds": seconds, "peak_mb": peak}))
+    print(json.dumps({"timesteps": timesteps, "seconds": seconds, "cpu_seconds": cpu, "peak_mb": peak}))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Runs cases in fresh processes, in turn, and compares them pair by pair."""
+"""Runs cases in fresh processes, in turn, and compares them round by round."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.bench.cases import COMPARISONS
+from harness.bench.cases import Pair
+from harness.spec import RunSpec
 
 
 class BenchError(RuntimeError):
@@ -19,9 +20,10 @@ class BenchError(RuntimeError):
 
 @dataclass(frozen=True)
 class Sample:
-    """One timed process: timesteps per second and peak memory in MB."""
+    """One timed process: timesteps per second, CPU milliseconds per timestep, peak memory in MB."""
 
     steps_per_second: float
+    cpu_ms: float
     peak_mb: float
 
 
@@ -30,34 +32,41 @@ class Comparison:
     """Two cases, run in turn.
 
     Attributes:
-        title: what is compared.
-        case: the case in question.
-        reference: the case it is held against.
+        pair: what is compared.
         samples: of the case, one a round.
         reference_samples: of the reference, one a round.
     """
 
-    title: str
-    case: str
-    reference: str
+    pair: Pair
     samples: tuple[Sample, ...]
     reference_samples: tuple[Sample, ...]
 
     @property
     def speed(self) -> float:
         """Median timesteps per second of the case."""
-        return statistics.median(sample.steps_per_second for sample in self.samples)
+        return median_speed(self.samples)
 
     @property
     def reference_speed(self) -> float:
         """Median timesteps per second of the reference."""
-        return statistics.median(sample.steps_per_second for sample in self.reference_samples)
+        return median_speed(self.reference_samples)
+
+    @property
+    def ratios(self) -> list[float]:
+        """Case speed / reference speed of each round; above 1 the case is faster."""
+        pairs = zip(self.samples, self.reference_samples, strict=True)
+        return [a.steps_per_second / b.steps_per_second for a, b in pairs]
 
     @property
     def speed_ratio(self) -> float:
-        """Median over rounds of case speed / reference speed; above 1 the case is faster."""
+        """Median of :attr:`ratios`."""
+        return statistics.median(self.ratios)
+
+    @property
+    def cpu_ratio(self) -> float:
+        """Median over rounds of reference / case in CPU time per timestep."""
         pairs = zip(self.samples, self.reference_samples, strict=True)
-        return statistics.median(a.steps_per_second / b.steps_per_second for a, b in pairs)
+        return statistics.median(b.cpu_ms / a.cpu_ms for a, b in pairs)
 
     @property
     def peak_mb(self) -> float:
@@ -65,53 +74,66 @@ class Comparison:
         return max(sample.peak_mb for sample in self.samples)
 
 
-def run_case(case: str, threads: int, scale: float) -> Sample:
-    """Time one case in a fresh process.
+def median_speed(samples: Sequence[Sample]) -> float:
+    """Median timesteps per second."""
+    return statistics.median(sample.steps_per_second for sample in samples)
+
+
+def time_case(case: str | RunSpec, threads: int, scale: float = 1.0) -> Sample:
+    """Time one case, by its name, or one run in a fresh process.
+
+    Args:
+        case: a key of :data:`harness.bench.cases.CASES`, or a run.
+        threads: torch and environment threads.
+        scale: factor on the number of timed timesteps.
 
     Raises:
         BenchError: the process failed.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "harness.bench.child",
-        case,
-        "--threads",
-        str(threads),
-        "--scale",
-        str(scale),
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    what = {"case": case} if isinstance(case, str) else {"run": case.to_json()}
+    name = case if isinstance(case, str) else f"{case.label} on {case.env_id}"
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.bench.child"],
+        input=json.dumps({**what, "threads": threads, "scale": scale}),
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        check=False,
+    )
     if done.returncode != 0:
-        raise BenchError(f"{case}: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
+        raise BenchError(f"{name}: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
     result = json.loads(done.stdout.strip().splitlines()[-1])
-    return Sample(result["timesteps"] / result["seconds"], result["peak_mb"])
+    timesteps = result["timesteps"]
+    return Sample(timesteps / result["seconds"], 1000 * result["cpu_seconds"] / timesteps, result["peak_mb"])
 
 
 def compare(
+    pairs: Sequence[Pair],
     rounds: int,
     threads: int,
     scale: float = 1.0,
-    comparisons: Sequence[tuple[str, str, str]] = COMPARISONS,
     on_sample: Callable[[str, Sample], None] = lambda case, sample: None,
 ) -> list[Comparison]:
-    """Run every comparison ``rounds`` times, its two cases in turn (A B A B), one process at a time.
+    """Run every pair ``rounds`` times, one process at a time.
+
+    Cases with the same reference are one group: a round runs each of the group once, and every second round
+    in the opposite order (A B R, R B A, ...), so that neither a slow drift nor the order favours one.
 
     Args:
+        pairs: what is compared.
         rounds: processes of each case.
         threads: torch and environment threads of each process.
         scale: factor on the number of timed timesteps.
-        comparisons: (case, reference, title).
         on_sample: told of each finished process.
     """
     results = []
-    for case, reference, title in comparisons:
-        samples: dict[str, list[Sample]] = {case: [], reference: []}
-        for _ in range(rounds):
-            for name in (case, reference):
-                sample = run_case(name, threads, scale)
-                on_sample(name, sample)
-                samples[name].append(sample)
-        results.append(Comparison(title, case, reference, tuple(samples[case]), tuple(samples[reference])))
+    for reference in dict.fromkeys(pair.reference for pair in pairs):
+        group = [pair for pair in pairs if pair.reference == reference]
+        names = [*(pair.case for pair in group), reference]
+        samples: dict[str, list[Sample]] = {name: [] for name in names}
+        for round_ in range(rounds):
+            for name in names if round_ % 2 == 0 else reversed(names):
+                samples[name].append(time_case(name, threads, scale))
+                on_sample(name, samples[name][-1])
+        results += [Comparison(pair, tuple(samples[pair.case]), tuple(samples[reference])) for pair in group]
     return results

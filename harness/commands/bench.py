@@ -1,77 +1,154 @@
-"""``harness bench``: throughput and memory of training, beside stock Stable-Baselines3."""
+"""``harness bench``: throughput and memory, beside stock Stable-Baselines3 and the paper's Table 3."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from harness.bench.cases import CASES, COMPARISONS
+from harness.bench.cases import CASES, ENVS, TRAIN, Pair
 from harness.bench.measure import BenchError, Comparison, Sample, compare
+from harness.bench.table3 import Row, measure_table
 from harness.commands.output import Json, print_json, print_table
 
+Rounds = Annotated[int, typer.Option(min=1, help="Processes of each case, in turn.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of each process.")]
+Scale = Annotated[float, typer.Option(min=0.01, help="Factor on the timed timesteps.")]
+Only = Annotated[list[str] | None, typer.Option(help="Time this case only; may be repeated.", metavar="CASE")]
 
-def bench(
-    rounds: Annotated[int, typer.Option(min=1, help="Processes of each case, in turn.")] = 3,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each process.")] = 1,
-    scale: Annotated[float, typer.Option(min=0.01, help="Factor on the timed timesteps.")] = 1.0,
-    only: Annotated[
-        list[str] | None, typer.Option(help="Compare this case only; may be repeated.", metavar="CASE")
-    ] = None,
+bench = typer.Typer(
+    help="Time training and environments beside stock Stable-Baselines3, one process at a time.",
+    no_args_is_help=True,
+)
+
+
+def _failures(command: Callable[..., None]) -> Callable[..., None]:
+    """A case that fails is one line and exit code 1."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except BenchError as error:
+            typer.echo(f"harness bench: {error}", err=True)
+            raise typer.Exit(1) from None
+
+    return wrapped
+
+
+@bench.command()
+@_failures
+def envs(
+    rounds: Rounds = 3, threads: Threads = 2, scale: Scale = 1.0, only: Only = None, as_json: Json = False
+) -> None:
+    """Step environments with random actions, here and with stock SB3."""
+    _report(compare(_chosen(ENVS, only), rounds, threads, scale, _progress), rounds, threads, as_json)
+
+
+@bench.command()
+@_failures
+def train(
+    rounds: Rounds = 3, threads: Threads = 2, scale: Scale = 1.0, only: Only = None, as_json: Json = False
+) -> None:
+    """Train A2C and ACKTR here, and stock SB3's A2C."""
+    _report(compare(_chosen(TRAIN, only), rounds, threads, scale, _progress), rounds, threads, as_json)
+
+
+@bench.command()
+@_failures
+def table3(
+    file: Annotated[Path, typer.Argument(help="The sweep whose runs are timed.")] = Path(
+        "sweeps/throughput.yaml"
+    ),
+    rounds: Rounds = 1,
+    threads: Threads = 2,
+    scale: Scale = 1.0,
     as_json: Json = False,
 ) -> None:
-    """Time training here beside stock Stable-Baselines3, in turn, one process at a time."""
-    chosen = [row for row in COMPARISONS if not only or row[0] in only]
-    unknown = sorted(set(only or ()) - {row[0] for row in COMPARISONS})
+    """Timesteps per second by agent and batch size, beside the paper's Table 3."""
+    from harness.sweep.expand import load_sweep
+
+    rows = measure_table(load_sweep(file).runs, rounds, threads, scale, _progress)
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    columns = ["environment", "batch", "algo", "timesteps/s", "of A2C", "paper", "paper, of A2C", "CPU ms"]
+    print_table(columns, [_table3_cells(row) for row in rows], right=columns[3:])
+    typer.echo(
+        f"medians of {rounds} round(s), {threads} thread(s) a process; the paper's are means over games and "
+        "tasks on its authors' machine"
+    )
+
+
+def _chosen(pairs: Sequence[Pair], only: list[str] | None) -> list[Pair]:
+    names = [pair.case for pair in pairs]
+    unknown = sorted(set(only or ()) - set(names))
     if unknown:
-        names = ", ".join(row[0] for row in COMPARISONS)
-        raise typer.BadParameter(f"{', '.join(unknown)}: expected one of: {names}", param_hint="--only")
+        raise typer.BadParameter(
+            f"{', '.join(unknown)}: expected one of: {', '.join(names)}", param_hint="--only"
+        )
+    return [pair for pair in pairs if not only or pair.case in only]
 
-    def progress(case: str, sample: Sample) -> None:
-        typer.echo(f"{case}: {sample.steps_per_second:,.0f} timesteps/s, {sample.peak_mb:,.0f} MB", err=True)
 
-    try:
-        results = compare(rounds, threads, scale, chosen, progress)
-    except BenchError as error:
-        typer.echo(f"harness bench: {error}", err=True)
-        raise typer.Exit(1) from None
+def _progress(case: str, sample: Sample) -> None:
+    typer.echo(
+        f"{case}: {sample.steps_per_second:,.0f} timesteps/s, {sample.cpu_ms:.2f} ms of CPU each, "
+        f"{sample.peak_mb:,.0f} MB",
+        err=True,
+    )
+
+
+def _report(results: list[Comparison], rounds: int, threads: int, as_json: bool) -> None:
     if as_json:
         print_json([_row(result) for result in results])
         return
-    for result in results:
-        typer.echo(
-            f"{result.case}: {CASES[result.case].about}; {result.reference}: {CASES[result.reference].about}"
-        )
-    columns = [
-        "comparison",
-        "timesteps/s",
-        "reference",
-        "ratio of speeds",
-        "time per timestep",
-        "peak memory",
-    ]
-    print_table(columns, [_cells(result) for result in results], right=columns[1:])
-    typer.echo(f"medians of {rounds} rounds, {threads} thread(s) a process")
+    columns = ["case", "reference", "timesteps/s", "reference's", "ratio", "goal", "CPU ratio", "peak memory"]
+    print_table(columns, [_cells(result) for result in results], right=columns[2:])
+    typer.echo(f"medians of {rounds} round(s) and range, {threads} thread(s) a process")
 
 
-def _row(result: Comparison) -> dict[str, float | str]:
+def _row(result: Comparison) -> dict[str, Any]:
     return {
-        "comparison": result.title,
-        "case": result.case,
-        "reference": result.reference,
+        **asdict(result.pair),
+        "about": CASES[result.pair.case].about,
+        "reference_about": CASES[result.pair.reference].about,
         "timesteps_per_second": result.speed,
         "reference_timesteps_per_second": result.reference_speed,
         "speed_ratio": result.speed_ratio,
+        "speed_ratios": result.ratios,
+        "cpu_ratio": result.cpu_ratio,
         "peak_mb": result.peak_mb,
+        "samples": [asdict(sample) for sample in result.samples],
+        "reference_samples": [asdict(sample) for sample in result.reference_samples],
     }
 
 
 def _cells(result: Comparison) -> list[str]:
+    pair, ratios = result.pair, result.ratios
     return [
-        result.title,
+        CASES[pair.case].about,
+        CASES[pair.reference].about,
         f"{result.speed:,.0f}",
         f"{result.reference_speed:,.0f}",
-        f"{result.speed_ratio:.2f}",
-        f"{1 / result.speed_ratio:.2f} x",
+        f"{result.speed_ratio:.2f} [{min(ratios):.2f}, {max(ratios):.2f}]",
+        "" if pair.goal is None else f"{pair.goal:g}",
+        f"{result.cpu_ratio:.2f}",
         f"{result.peak_mb:,.0f} MB",
+    ]
+
+
+def _table3_cells(row: Row) -> list[str]:
+    return [
+        row.env_id,
+        str(row.batch_size),
+        row.algo,
+        f"{row.steps_per_second:,.0f}",
+        "" if row.ratio is None else f"{row.ratio:.2f}",
+        "" if row.paper is None else f"{row.paper:,.0f}",
+        "" if row.paper_ratio is None else f"{row.paper_ratio:.2f}",
+        f"{row.cpu_ms:.2f}",
     ]
