@@ -17,9 +17,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.formats import level_text, short_env_id, timesteps_text
-from analysis.load import Run, Setting
+from analysis.load import Setting
 from analysis.reference import Reference
-from analysis.statistics.curves import Band, Curve, over_seeds, smooth
+from analysis.run_statistics import learning_curve
+from analysis.statistics.curves import Band, over_seeds
 
 WINDOW = 100
 PANEL_SIZE = (4.0, 2.9)
@@ -118,14 +119,14 @@ def _draw_panel(
 ) -> None:
     for setting in settings:
         look = looks[setting.name]
-        mean = over_seeds([_curve(run, window) for run in setting.done], band)
+        mean = over_seeds([learning_curve(run, window) for run in setting.done], band)
         if mean is not None:
             axes.plot(mean.timesteps, mean.mean, color=look.colour, linestyle=look.style, lw=1.8, zorder=3)
             if mean.seeds > 1:
                 axes.fill_between(mean.timesteps, mean.low, mean.high, color=look.colour, alpha=0.18, lw=0)
         for run in setting.runs:
-            if not run.done and len(run.episodes):
-                curve = _curve(run, window)
+            if run.usable and not run.done and len(run.episodes):
+                curve = learning_curve(run, window)
                 axes.plot(
                     curve.timesteps, curve.returns, color=look.colour, linestyle=look.style, lw=0.9, alpha=0.7
                 )
@@ -170,7 +171,7 @@ def _legend(
     ]
     if any(len(setting.done) > 1 for setting in settings):
         handles.append(Patch(color="#888888", alpha=0.3, lw=0, label=BAND_TEXT[band]))
-    if any(not run.done and len(run.episodes) for setting in settings for run in setting.runs):
+    if any(run.usable and not run.done and len(run.episodes) for setting in settings for run in setting.runs):
         handles.append(Line2D([], [], color="#888888", lw=0.9, label="unfinished seed"))
     sources = sorted({found.source for s in settings if (found := reference_of(s.env_id)) is not None})
     if sources:
@@ -186,7 +187,3 @@ def _legend_columns(labels: Sequence[str], width: float) -> int:
     if sum(len(label) + handle for label in labels) <= characters:
         return len(labels)
     return max(1, int(characters // (max(map(len, labels)) + handle)))
-
-
-def _curve(run: Run, window: int) -> Curve:
-    return smooth(run.episodes["timestep"], run.episodes["return"], window)

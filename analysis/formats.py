@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from analysis.statistics.intervals import Interval
+
 EMPTY = "-"
 
 
@@ -33,3 +37,20 @@ def timesteps_text(value: float) -> str:
 def short_env_id(env_id: str) -> str:
     """An environment's name without what all Atari ids share: ``PongNoFrameskip-v4`` -> ``Pong``."""
     return env_id.removesuffix("NoFrameskip-v4")
+
+
+def interval_text(interval: Interval, text: Callable[[float], str] = returns_text) -> str:
+    """An estimate with its interval, ``1.2 [0.9, 1.6]``; without one, the estimate alone."""
+    if interval.low is None or interval.high is None:
+        return text(interval.estimate)
+    return f"{text(interval.estimate)} [{text(interval.low)}, {text(interval.high)}]"
+
+
+def ratio_text(value: float) -> str:
+    """A score or a ratio to two decimals: ``0.85``."""
+    return f"{value:,.2f}"
+
+
+def p_text(value: float) -> str:
+    """A p-value to two significant digits: ``0.031``, ``<0.0001``."""
+    return "<0.0001" if value < 0.0001 else f"{value:.2g}"

@@ -1,18 +1,27 @@
-"""From sweeps on disk to settings with their runs; unfinished, failed and empty runs stay visible as such."""
+"""From sweeps on disk to settings with their runs.
+
+Unfinished, failed, empty, damaged and doubtful runs stay visible as such, each with what it is left out of.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections import defaultdict
+import json
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
+from analysis.episodes import Episodes
+from analysis.episodes_cache import read_episodes
 from analysis.settings import Variant, differences
-from harness.records import RunRecord, find_runs
+from analysis.statistics.curves import Curve
+from harness.records import RecordError, RunRecord, find_runs
+
+TIMESTEPS, MEAN_RETURN = "time/total_timesteps", "rollout/ep_rew_mean"
 
 
 class SweepError(ValueError):
@@ -26,13 +35,18 @@ class Run:
     Attributes:
         directory: the run directory.
         seed: its seed.
-        state: ``pending``, ``running``, ``done``, ``failed`` or ``interrupted``.
+        state: ``pending``, ``running``, ``done``, ``failed``, ``preempted``, or ``damaged`` where a file of
+            it cannot be read.
         timesteps: timesteps trained so far.
         n_timesteps: timesteps asked for.
         steps_per_second: training throughput, None where not yet measured.
-        error: what a failed run reported.
+        error: what a failed run reported, or which file is damaged and how.
         code: digest of the agent's code, None where it was not recorded.
-        episodes: columns of ``episodes.csv``, in completion order.
+        batch_size: timesteps per update (n_envs * n_steps), None where the agent has no such numbers.
+        n_envs: parallel environments, None where that is not among its hyper-parameters.
+        left_out: why no number may use this run although it was read, "" for a run like any other.
+        episodes: in completion order.
+        curve: what was logged of a run that has no episodes (imported curves), None elsewhere.
     """
 
     directory: Path
@@ -43,12 +57,21 @@ class Run:
     steps_per_second: float | None
     error: str | None
     code: str | None
-    episodes: pd.DataFrame = field(repr=False, compare=False)
+    batch_size: int | None = None
+    n_envs: int | None = None
+    left_out: str = ""
+    episodes: Episodes = field(default_factory=Episodes.none, repr=False, compare=False)
+    curve: Curve | None = field(default=None, repr=False, compare=False)
 
     @property
     def done(self) -> bool:
-        """Whether the run trained all its timesteps."""
-        return self.state == "done"
+        """Whether the run trained all its timesteps and nothing speaks against it."""
+        return self.state == "done" and not self.left_out
+
+    @property
+    def usable(self) -> bool:
+        """Whether its episodes say something, finished or not."""
+        return not self.left_out and self.state != "damaged"
 
 
 @dataclass(frozen=True)
@@ -62,6 +85,7 @@ class Setting:
         identity: hash of the resolved setting without the seed.
         differs: hyper-parameters that tell it from other settings of the same agent, "" without others.
         n_timesteps: timesteps asked for per run.
+        hyperparameters, protocol: of the RunSpec.
         runs: every run found, whatever its state.
     """
 
@@ -72,6 +96,8 @@ class Setting:
     identity: str
     differs: str
     n_timesteps: int
+    hyperparameters: dict[str, Any] = field(repr=False, compare=False)
+    protocol: dict[str, Any] = field(repr=False, compare=False)
     runs: tuple[Run, ...]
 
     @property
@@ -85,37 +111,62 @@ class Setting:
         return [run for run in self.runs if run.done]
 
 
-def load_sweeps(runs_dir: Path, sweeps: Sequence[str]) -> list[Setting]:
+@dataclass(frozen=True)
+class Loaded:
+    """What the sweeps hold.
+
+    Attributes:
+        settings: sorted by environment, agent and hyper-parameters.
+        unreadable: one line per run directory that could not even be told to belong to a setting.
+    """
+
+    settings: tuple[Setting, ...]
+    unreadable: tuple[str, ...] = ()
+
+
+def load_sweeps(runs_dir: Path, sweeps: Sequence[str]) -> Loaded:
     """Read every run of the sweeps, grouped and sorted by environment, agent and hyper-parameters.
+
+    A damaged file never ends the reading: its run is carried as ``damaged``, with the error.
 
     Args:
         runs_dir: the directory that holds one directory per sweep.
         sweeps: sweep names, or paths of sweep directories.
 
     Raises:
-        SweepError: no sweep was named, or one does not exist or holds no run.
-        harness.records.RecordError: a file of a run is damaged; the message names it.
+        SweepError: no sweep was named, or one does not exist, holds no run or none that can be read.
     """
     if not sweeps:
         raise SweepError("expected the name of at least one sweep")
-    groups: dict[tuple[str, str, str, str], list[Run]] = defaultdict(list)
-    variants: dict[tuple[str, str, str, str], Variant] = {}
+    groups: dict[_Key, list[tuple[Run, dict[str, Any]]]] = defaultdict(list)
+    variants: dict[_Key, Variant] = {}
+    unreadable = []
     for directory in dict.fromkeys(_sweep_directory(runs_dir, sweep) for sweep in sweeps):
         records = find_runs(directory)
         if not records:
             raise SweepError(f"{directory}: sweep without runs")
-        for record in records:
-            spec = record.spec
-            variant = Variant(
-                sweep=directory.name,
-                agent=spec["label"],
-                env_id=spec["env_id"],
-                identity=record.directory.parent.name,
-                spec=spec,
-            )
+        for record, episodes in zip(records, read_episodes(directory, records), strict=True):
+            try:
+                spec = record.spec
+                variant = Variant(
+                    sweep=directory.name,
+                    agent=spec["label"],
+                    env_id=spec["env_id"],
+                    identity=record.directory.parent.name,
+                    spec=spec,
+                )
+                run = _read_run(record, spec, episodes)
+            except RecordError as error:
+                unreadable.append(str(error))
+                continue
+            except (KeyError, TypeError, ValueError) as error:
+                unreadable.append(f"{record.run_file}: key 'spec' is no RunSpec ({error})")
+                continue
             key = (variant.sweep, variant.agent, variant.env_id, variant.identity)
             variants.setdefault(key, variant)
-            groups[key].append(_read_run(record, spec))
+            groups[key].append((run, spec))
+    if not groups:
+        raise SweepError(f"{', '.join(sweeps)}: no run of it can be read: {unreadable[0]}")
     settings = [
         Setting(
             sweep=variant.sweep,
@@ -125,15 +176,65 @@ def load_sweeps(runs_dir: Path, sweeps: Sequence[str]) -> list[Setting]:
             identity=variant.identity,
             differs=text,
             n_timesteps=int(variant.spec["n_timesteps"]),
-            runs=tuple(sorted(groups[key], key=lambda run: run.seed)),
+            hyperparameters=variant.spec.get("hyperparameters", {}),
+            protocol=variant.spec.get("protocol", {}),
+            runs=_checked_against_each_other(groups[key]),
         )
         for (key, variant), text in zip(variants.items(), differences(list(variants.values())), strict=True)
     ]
-    return sorted(settings, key=lambda s: (s.env_id, s.agent, s.differs, s.sweep, s.identity))
+    settings.sort(key=lambda s: (s.env_id, s.agent, s.differs, s.sweep, s.identity))
+    return Loaded(tuple(settings), tuple(unreadable))
 
 
-def _read_run(record: RunRecord, spec: dict[str, Any]) -> Run:
-    status = record.status()
+_Key = tuple[str, str, str, str]
+
+
+def _checked_against_each_other(members: Sequence[tuple[Run, dict[str, Any]]]) -> tuple[Run, ...]:
+    """By seed; runs that do not belong into one cell with the others are marked as left out.
+
+    What most runs of the cell say is taken as right. A repeated seed counts once, by the first directory: the
+    second is the same random numbers again, not another sample.
+    """
+    usual = {
+        key: Counter(_text(spec.get(key)) for _, spec in members).most_common(1)[0][0]
+        for key in ("protocol", "n_timesteps", "hyperparameters")
+    }
+    seeds: set[int] = set()
+    checked = []
+    for run, spec in sorted(members, key=lambda member: (member[0].seed, str(member[0].directory))):
+        differing = [key for key, text in usual.items() if _text(spec.get(key)) != text]
+        if differing:
+            reason = f"its {' and '.join(differing)} is not that of the other runs of this cell"
+            run = replace(run, left_out=reason)
+        elif run.seed in seeds:
+            run = replace(run, left_out=f"seed {run.seed} is already there")
+        else:
+            seeds.add(run.seed)
+        checked.append(run)
+    return tuple(checked)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _read_run(record: RunRecord, spec: dict[str, Any], episodes: Episodes | RecordError) -> Run:
+    status: dict[str, Any] = {"state": "damaged"}
+    try:
+        if isinstance(episodes, RecordError):
+            raise episodes
+        status = record.status()
+    except RecordError as error:
+        status["error"] = str(error)
+    if isinstance(episodes, RecordError):
+        episodes = Episodes.none()
+    curve = None
+    if status["state"] == "done" and not len(episodes):
+        try:
+            curve = _logged_curve(record)
+        except RecordError as error:
+            status = {**status, "state": "damaged", "error": str(error)}
+    n_envs, n_steps = (spec.get("hyperparameters", {}).get(name) for name in ("n_envs", "n_steps"))
     return Run(
         directory=record.directory,
         seed=int(spec["seed"]),
@@ -143,8 +244,25 @@ def _read_run(record: RunRecord, spec: dict[str, Any]) -> Run:
         steps_per_second=status.get("steps_per_second"),
         error=status.get("error"),
         code=record.provenance.get("agent_digest"),
-        episodes=record.episodes(),
+        batch_size=n_envs * n_steps if isinstance(n_envs, int) and isinstance(n_steps, int) else None,
+        n_envs=n_envs if isinstance(n_envs, int) else None,
+        episodes=episodes,
+        curve=curve,
     )
+
+
+def _logged_curve(record: RunRecord) -> Curve | None:
+    """SB3's logged mean returns; raises RecordError where they are no curve."""
+    progress = record.progress()
+    if not {TIMESTEPS, MEAN_RETURN} <= set(progress.columns):
+        return None
+    known = progress[[TIMESTEPS, MEAN_RETURN]].dropna()
+    timesteps, returns = (known[column].to_numpy(dtype=float) for column in (TIMESTEPS, MEAN_RETURN))
+    if not len(known):
+        return None
+    if not np.all(np.isfinite(known.to_numpy(dtype=float))) or np.any(np.diff(timesteps) <= 0):
+        raise RecordError(f"{record.progress_file}: expected finite returns at rising timesteps")
+    return Curve(timesteps, returns)
 
 
 def _sweep_directory(runs_dir: Path, sweep: str) -> Path:

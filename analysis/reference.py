@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.envs.reference import default_reference, reference_level
+from harness.envs.reference import default_reference, reference_label, reference_level
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Reference:
 
     Attributes:
         value: the mean raw return.
-        source: where it comes from, for people.
+        source: where it comes from, for people, with the table's name and version.
         window: over how many consecutive episodes the mean is taken.
     """
 
@@ -37,4 +37,4 @@ def paper_reference(env_id: str) -> Reference | None:
     if name is None or value is None:
         return None
     source, window = _SOURCE_AND_WINDOW[name]
-    return Reference(value, source, window)
+    return Reference(value, f"{source} [{reference_label(name)}]", window)

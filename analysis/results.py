@@ -8,11 +8,11 @@ from statistics import median
 from analysis.formats import EMPTY, count_text, level_text, returns_text, short_env_id, timesteps_text
 from analysis.load import Run, Setting
 from analysis.reference import Reference
-from analysis.statistics.episodes import first_episode_reaching, last_mean, top_consecutive_mean
+from analysis.run_statistics import LAST_WINDOW, crossing, last_score
+from analysis.statistics.episodes import top_consecutive_mean
 from analysis.statistics.seeds import Reached, Spread, reached_by, spread
 from analysis.tables import Column, Entry, Table
 
-LAST_WINDOW = 100
 TOP_WINDOW = 10
 
 COLUMNS = (
@@ -65,8 +65,8 @@ def _notes(settings: Sequence[Setting], reference_of: Callable[[str], Reference 
 
 def _row(setting: Setting, reference: Reference | None) -> tuple[Entry, ...]:
     done = setting.done
-    last = spread(_known(last_mean(run.episodes["return"], LAST_WINDOW) for run in done))
-    best = spread(_known(top_consecutive_mean(run.episodes["return"], TOP_WINDOW) for run in done))
+    last = spread(_known(last_score(run) for run in done))
+    best = spread(_known(top_consecutive_mean(run.episodes.returns, TOP_WINDOW) for run in done))
     return (
         Entry(short_env_id(setting.env_id), {"env_id": setting.env_id}),
         Entry(
@@ -96,15 +96,16 @@ def _reference_entries(done: Sequence[Run], reference: Reference | None) -> tupl
             Entry(EMPTY, _reached_values(nothing)),
             Entry(EMPTY, _timestep_values(nothing)),
         )
-    reached = reached_by([_crossing(run, reference) for run in done])
+    reached = reached_by([crossing(run, reference) for run in done])
     level = Entry(
         level_text(reference.value),
         {"reference": reference.value, "reference_source": reference.source, "window": reference.window},
     )
-    if reached.episode is None or reached.timestep is None:
+    if reached.timestep is None:
         text = "not reached" if reached.seeds else EMPTY
         return level, Entry(text, _reached_values(reached)), Entry(EMPTY, _timestep_values(reached))
-    episode, timestep = count_text(reached.episode), timesteps_text(reached.timestep)
+    timestep = timesteps_text(reached.timestep)
+    episode = EMPTY if reached.episode is None else count_text(reached.episode)
     if not reached.by_all:
         episode = f"N/A ({reached.reached}/{reached.seeds}: {episode})"
         timestep = f"N/A ({timestep})"
@@ -124,11 +125,6 @@ def _timestep_values(reached: Reached) -> dict[str, float | None]:
         "timestep_n": reached.timestep if reached.by_all else None,
         "timestep_n_of_reached": reached.timestep,
     }
-
-
-def _crossing(run: Run, reference: Reference) -> tuple[int, int] | None:
-    crossing = first_episode_reaching(run.episodes["return"], reference.value, reference.window)
-    return None if crossing is None else (crossing.episode, crossing.timestep(run.episodes["timestep"]))
 
 
 def _spread_text(value: Spread, done: Sequence[Run]) -> str:

@@ -1,12 +1,13 @@
-"""One table model, rendered to a terminal, Markdown, CSV and JSON.
+"""One table model, rendered to a terminal, Markdown, LaTeX, HTML, CSV and JSON.
 
-An entry has two sides: ``text`` for people (terminal, Markdown) and named ``values`` for programs (CSV,
-JSON).
+An entry has two sides: ``text`` for people (terminal, Markdown, LaTeX, HTML) and named ``values`` for
+programs (CSV, JSON).
 """
 
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 from collections.abc import Mapping
@@ -68,7 +69,10 @@ class Table:
     def to_rich(self) -> rich.table.Table:
         """For a terminal: ``rich.print(table.to_rich())``."""
         table = rich.table.Table(
-            title=self.title, caption="\n".join(self.notes), caption_justify="left", box=rich.box.SIMPLE_HEAD
+            title=Text(self.title),
+            caption=Text("\n".join(self.notes)),
+            caption_justify="left",
+            box=rich.box.SIMPLE_HEAD,
         )
         for column in self.columns:
             table.add_column(column.title, justify=column.align, no_wrap=column.align == "left")
@@ -79,13 +83,55 @@ class Table:
     def to_markdown(self) -> str:
         """A GitHub-flavoured Markdown table, with the notes as a list below it."""
         rule = ["---:" if column.align == "right" else ":---" for column in self.columns]
-        lines = [[column.title for column in self.columns], rule]
-        lines += [[entry.text for entry in row] for row in self.rows]
+        head, *body = self._lines()
+        lines = [head, rule, *body]
         table = "\n".join(
             "| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines
         )
         notes = "\n".join(f"- {note}" for note in self.notes)
         return table + "\n" + (f"\n{notes}\n" if notes else "")
+
+    def to_latex(self) -> str:
+        """A ``table`` for a document that loads booktabs, the notes below it."""
+        columns = "".join("r" if column.align == "right" else "l" for column in self.columns)
+        lines = [" & ".join(map(_latex, line)) + r" \\" for line in self._lines()]
+        parts = [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{_latex(self.title)}}}",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            lines[0],
+            r"\midrule",
+            *lines[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            *(rf"\par\footnotesize {_latex(note)}" for note in self.notes),
+            r"\end{table}",
+        ]
+        return "\n".join(parts) + "\n"
+
+    def to_html(self) -> str:
+        """A ``<table>`` without styles but for the alignment, the notes as a list below it."""
+        head, *body = self._lines()
+        parts = ["<table>", f"<caption>{html.escape(self.title)}</caption>"]
+        parts += ["<thead>", self._html_row("th", head), "</thead>", "<tbody>"]
+        parts += [self._html_row("td", line) for line in body]
+        parts += ["</tbody>", "</table>"]
+        if self.notes:
+            parts += ["<ul>", *(f"<li>{html.escape(note)}</li>" for note in self.notes), "</ul>"]
+        return "\n".join(parts) + "\n"
+
+    def _lines(self) -> list[list[str]]:
+        titles = [column.title for column in self.columns]
+        return [titles, *([entry.text for entry in row] for row in self.rows)]
+
+    def _html_row(self, tag: str, line: list[str]) -> str:
+        cells = (
+            f'<{tag} style="text-align: {column.align}">{html.escape(text)}</{tag}>'
+            for column, text in zip(self.columns, line, strict=True)
+        )
+        return f"<tr>{''.join(cells)}</tr>"
 
     def to_csv(self) -> str:
         """A header of value names and one line per row; None is an empty field."""
@@ -98,3 +144,18 @@ class Table:
     def to_json(self) -> str:
         """A list of objects, one per row; None is null."""
         return json.dumps(self.records(), indent=2, allow_nan=False) + "\n"
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "±": r"$\pm$",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)

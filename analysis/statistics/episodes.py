@@ -47,6 +47,20 @@ class Crossing:
         return int(ends[self.last_episode - 1])
 
 
+def updates_before(timestep: int, batch_size: int) -> int:
+    """Updates that an on-policy agent had made when it was at ``timestep``.
+
+    An update follows every ``batch_size`` = n_envs * n_steps timesteps; the one that follows ``timestep``
+    itself is not counted, since the episode that ended there was played without it.
+
+    Raises:
+        ValueError: either is below 1.
+    """
+    if timestep < 1 or batch_size < 1:
+        raise ValueError(f"expected a timestep and a batch of at least 1, got {timestep} and {batch_size}")
+    return (timestep - 1) // batch_size
+
+
 def last_mean(returns: npt.ArrayLike, window: int = 100) -> float | None:
     """Mean return of the last ``window`` episodes of training (Tables 1 and 4, ``window=100``).
 
@@ -126,8 +140,12 @@ def _checked(returns: npt.ArrayLike, window: int) -> FloatArray:
 
 
 def _window_means(values: FloatArray, window: int) -> FloatArray:
-    """``[episodes - window + 1]`` means, each summed on its own: no rounding error is carried along."""
+    """``[episodes - window + 1]`` means; no rounding error is carried from one to the next."""
     if len(values) < window:
         return np.empty(0)
+    sums = np.cumsum(values)
+    if np.array_equal(values, np.rint(values)) and np.abs(values).sum() < 2**53:  # exact, and much faster
+        sums[window:] -= sums[:-window].copy()
+        return np.asarray(sums[window - 1 :] / window)
     windows = np.lib.stride_tricks.sliding_window_view(values, window)
     return np.asarray(windows.mean(axis=1), dtype=np.float64)

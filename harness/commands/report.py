@@ -55,7 +55,9 @@ def report(
     else:
         for table in (content.table, *(content.sections.values() if every_table else ())):
             if as_markdown:
-                typer.echo(table.to_markdown(), nl=False)
+                typer.echo(
+                    f"## {table.title}\n\n{table.to_markdown()}" if every_table else table.to_markdown()
+                )
             else:
                 console().print(table.to_rich())
     for warning in content.warnings:

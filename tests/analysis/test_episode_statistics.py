@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.statistics.episodes import Crossing, first_episode_reaching, last_mean, top_consecutive_mean
+from analysis.statistics.episodes import (
+    Crossing,
+    first_episode_reaching,
+    last_mean,
+    top_consecutive_mean,
+    updates_before,
+)
 
 # Integer returns, as on Atari: means are exact, so the properties hold to the last bit.
 RETURNS = st.lists(st.integers(-50, 50), max_size=60)
@@ -126,3 +132,24 @@ def test_best_window_is_no_lower_than_the_last_one(returns: list[int], window: i
     if best is not None:
         assert best >= last_mean(returns, window)
         assert first_episode_reaching(returns, best, window) is not None
+
+
+def test_crossing_in_the_very_last_window() -> None:
+    returns = [0.0] * 150 + [10.0] * 100
+    assert first_episode_reaching(returns, level=10) == Crossing(151, 250, 10.0)
+    assert first_episode_reaching(returns[:-1], level=10) is None
+
+
+def test_fractional_returns_carry_no_rounding_from_window_to_window() -> None:
+    returns = [1e9 + 0.5] + [0.1] * 10
+    assert first_episode_reaching(returns[1:], level=0.1, window=10) is not None
+    assert top_consecutive_mean([1e9 + 0.5, *[0.1] * 20, 0.3], window=1) == 1e9 + 0.5
+    assert last_mean(returns, window=10) == pytest.approx(0.1, abs=1e-15)
+    means = [top_consecutive_mean(returns[i : i + 10], window=10) for i in (0, 1)]
+    assert means[1] == pytest.approx(0.1, abs=1e-15)
+
+
+def test_updates_before_a_timestep() -> None:
+    assert [updates_before(t, 80) for t in (1, 80, 81, 160, 161)] == [0, 0, 1, 1, 2]
+    with pytest.raises(ValueError, match="at least 1"):
+        updates_before(0, 80)

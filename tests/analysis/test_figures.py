@@ -22,7 +22,7 @@ def reference_lines(axes) -> list:
 
 
 def draw(runs, reference=None, **options):
-    return learning_curves(load_sweeps(runs.root, ["sweep"]), lambda env_id: reference, **options)
+    return learning_curves(load_sweeps(runs.root, ["sweep"]).settings, lambda env_id: reference, **options)
 
 
 def legend_texts(figure) -> list[str]:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from analysis.load import SweepError, load_sweeps
-from harness.records import RecordError
 
 
 def test_runs_are_grouped_by_environment_and_agent(runs) -> None:
@@ -13,23 +13,23 @@ def test_runs_are_grouped_by_environment_and_agent(runs) -> None:
     runs.add([2.0], agent="acktr", seed=2)
     runs.add([3.0], agent="a2c")
     runs.add([4.0], agent="acktr", env_id="BreakoutNoFrameskip-v4")
-    settings = load_sweeps(runs.root, ["sweep"])
+    settings = load_sweeps(runs.root, ["sweep"]).settings
     assert [(s.env_id, s.name, [run.seed for run in s.runs]) for s in settings] == [
         ("BreakoutNoFrameskip-v4", "acktr", [0]),
         ("PongNoFrameskip-v4", "a2c", [0]),
         ("PongNoFrameskip-v4", "acktr", [2, 10]),
     ]
-    assert list(settings[2].runs[0].episodes["return"]) == [2.0]
+    assert list(settings[2].runs[0].episodes.returns) == [2.0]
 
 
 def test_unfinished_failed_and_empty_runs_are_kept(runs) -> None:
-    for seed, state in enumerate(["pending", "running", "done", "failed", "interrupted"]):
+    for seed, state in enumerate(["pending", "running", "done", "failed", "preempted"]):
         error = "out of memory" if state == "failed" else None
         directory = runs.add([1.0] * seed, seed=seed, state=state, error=error)
         if state == "pending":
             (directory / "episodes.csv").unlink()
-    (setting,) = load_sweeps(runs.root, ["sweep"])
-    assert [run.state for run in setting.runs] == ["pending", "running", "done", "failed", "interrupted"]
+    (setting,) = load_sweeps(runs.root, ["sweep"]).settings
+    assert [run.state for run in setting.runs] == ["pending", "running", "done", "failed", "preempted"]
     assert [len(run.episodes) for run in setting.runs] == [0, 1, 2, 3, 4]
     assert [run.seed for run in setting.done] == [2]
     assert setting.runs[3].error == "out of memory"
@@ -38,7 +38,7 @@ def test_unfinished_failed_and_empty_runs_are_kept(runs) -> None:
 def test_settings_of_one_agent_are_labelled_by_what_differs(runs) -> None:
     for identity, eta_max in (("aaaaaaaa", 0.2), ("bbbbbbbb", 0.03)):
         runs.add(identity=identity, hyperparameters={"eta_max": eta_max, "gamma": 0.99})
-    settings = load_sweeps(runs.root, ["sweep"])
+    settings = load_sweeps(runs.root, ["sweep"]).settings
     assert [s.name for s in settings] == ["acktr (eta_max=0.03)", "acktr (eta_max=0.2)"]
 
 
@@ -49,7 +49,7 @@ def test_nested_hyperparameters_protocol_and_budget_tell_settings_apart(runs) ->
     runs.add(identity="dddddddd", agent="a2c", protocol={"version": 1})
     runs.add(identity="eeeeeeee", agent="trpo", n_timesteps=10)
     runs.add(identity="ffffffff", agent="trpo", n_timesteps=50)
-    assert sorted(s.differs for s in load_sweeps(runs.root, ["sweep"])) == [
+    assert sorted(s.differs for s in load_sweeps(runs.root, ["sweep"]).settings) == [
         "n_timesteps=10",
         "n_timesteps=50",
         "policy_kwargs.width=128",
@@ -62,14 +62,14 @@ def test_nested_hyperparameters_protocol_and_budget_tell_settings_apart(runs) ->
 def test_hyperparameters_that_change_with_the_environment_alone_are_no_label(runs) -> None:
     runs.add(identity="aaaaaaaa", hyperparameters={"gamma": 0.99})
     runs.add(identity="bbbbbbbb", hyperparameters={"gamma": 0.995}, env_id="Ant-v5")
-    assert [s.name for s in load_sweeps(runs.root, ["sweep"])] == ["acktr", "acktr"]
+    assert [s.name for s in load_sweeps(runs.root, ["sweep"]).settings] == ["acktr", "acktr"]
 
 
 def test_a_label_is_the_same_on_every_environment(runs) -> None:
     runs.add(identity="aaaaaaaa", hyperparameters={"gamma": 0.9})
     runs.add(identity="bbbbbbbb", hyperparameters={"gamma": 1})
     runs.add(identity="cccccccc", hyperparameters={"gamma": 1.0}, env_id="Ant-v5")
-    settings = load_sweeps(runs.root, ["sweep"])
+    settings = load_sweeps(runs.root, ["sweep"]).settings
     assert [(s.env_id, s.name) for s in settings] == [
         ("Ant-v5", "acktr (gamma=1)"),
         ("PongNoFrameskip-v4", "acktr (gamma=0.9)"),
@@ -80,27 +80,27 @@ def test_a_label_is_the_same_on_every_environment(runs) -> None:
 def test_an_agents_label_names_its_rows(runs) -> None:
     runs.add(agent="acktr-euclidean", algo="acktr")
     runs.add(agent="acktr")
-    settings = load_sweeps(runs.root, ["sweep"])
+    settings = load_sweeps(runs.root, ["sweep"]).settings
     assert [(s.name, s.algo) for s in settings] == [("acktr", "acktr"), ("acktr-euclidean", "acktr")]
 
 
 def test_the_same_setting_in_two_sweeps_makes_two_rows(runs) -> None:
     runs.add(sweep="monday")
     runs.add(sweep="tuesday")
-    settings = load_sweeps(runs.root, ["tuesday", "monday"])
+    settings = load_sweeps(runs.root, ["tuesday", "monday"]).settings
     assert [s.name for s in settings] == ["acktr (sweep=monday)", "acktr (sweep=tuesday)"]
 
 
 def test_agents_of_different_sweeps_need_no_label(runs) -> None:
     runs.add(sweep="monday", agent="a2c")
     runs.add(sweep="tuesday", agent="acktr")
-    assert [s.name for s in load_sweeps(runs.root, ["monday", "tuesday"])] == ["a2c", "acktr"]
+    assert [s.name for s in load_sweeps(runs.root, ["monday", "tuesday"]).settings] == ["a2c", "acktr"]
 
 
 def test_settings_that_nothing_else_tells_apart_show_their_identity(runs) -> None:
     runs.add(identity="aaaaaaaa")
     runs.add(identity="bbbbbbbb")
-    assert [s.differs for s in load_sweeps(runs.root, ["sweep"])] == [
+    assert [s.differs for s in load_sweeps(runs.root, ["sweep"]).settings] == [
         "identity=aaaaaaaa",
         "identity=bbbbbbbb",
     ]
@@ -108,7 +108,7 @@ def test_settings_that_nothing_else_tells_apart_show_their_identity(runs) -> Non
 
 def test_a_sweep_may_be_given_as_a_directory_and_twice(runs) -> None:
     runs.add([1.0])
-    (setting,) = load_sweeps(runs.root, [str(runs.root / "sweep"), "sweep"])
+    (setting,) = load_sweeps(runs.root, [str(runs.root / "sweep"), "sweep"]).settings
     assert len(setting.runs) == 1
 
 
@@ -145,11 +145,66 @@ def test_no_sweep_at_all(tmp_path: Path) -> None:
     ],
     ids=["truncated last line", "wrong header", "nan", "inf", "time going back"],
 )
-def test_damaged_episodes_are_one_line_naming_the_file(runs, damage) -> None:
-    directory = runs.add([1.0, 2.5, 3.5])
+def test_a_damaged_file_is_carried_with_its_name_and_spoils_no_other_run(runs, damage) -> None:
+    directory = runs.add([1.0, 2.5, 3.5], seed=0)
+    runs.add([1.0, 2.5, 3.5], seed=1)
     path = directory / "episodes.csv"
     path.write_text(damage(path.read_text()))
-    with pytest.raises(RecordError) as error:
+    ((damaged, whole),) = [s.runs for s in load_sweeps(runs.root, ["sweep"]).settings]
+    assert (damaged.state, len(damaged.episodes), damaged.done, damaged.usable) == (
+        "damaged",
+        0,
+        False,
+        False,
+    )
+    assert str(path) in damaged.error
+    assert "\n" not in damaged.error
+    assert whole.done
+
+
+def test_a_run_file_of_another_version_is_named(runs) -> None:
+    runs.add([1.0], seed=0)
+    path = runs.add([1.0], seed=1) / "run.json"
+    path.write_text(path.read_text().replace('"record_version": 1', '"record_version": 9'))
+    loaded = load_sweeps(runs.root, ["sweep"])
+    assert loaded.unreadable == (f"{path}: record_version is 9, expected 1",)
+    assert [run.seed for run in loaded.settings[0].runs] == [0]
+    path.parent.parent.joinpath("seed-0", "run.json").write_text(path.read_text())
+    with pytest.raises(SweepError, match=r"no run of it can be read: .*record_version is 9"):
         load_sweeps(runs.root, ["sweep"])
-    assert str(path) in str(error.value)
-    assert "\n" not in str(error.value)
+
+
+def test_a_run_without_status_is_damaged(runs) -> None:
+    directory = runs.add([1.0])
+    (directory / "status.json").unlink()
+    ((run,),) = [s.runs for s in load_sweeps(runs.root, ["sweep"]).settings]
+    assert (run.state, run.error) == ("damaged", f"{directory / 'status.json'}: no such file")
+
+
+def test_a_run_of_another_protocol_or_budget_in_the_same_cell_is_left_out(runs) -> None:
+    for seed in (0, 1):
+        runs.add([1.0], seed=seed)
+    runs.add([1.0], seed=2, protocol={"name": "atari", "version": 2})
+    runs.add([1.0], seed=3, n_timesteps=77)
+    (setting,) = load_sweeps(runs.root, ["sweep"]).settings
+    assert [run.seed for run in setting.done] == [0, 1]
+    assert [run.left_out for run in setting.runs[2:]] == [
+        "its protocol is not that of the other runs of this cell",
+        "its n_timesteps is not that of the other runs of this cell",
+    ]
+
+
+def test_a_repeated_seed_counts_once(runs) -> None:
+    original = runs.add([1.0], seed=3)
+    shutil.copytree(original, original.with_name("seed-3-copy"))
+    (setting,) = load_sweeps(runs.root, ["sweep"]).settings
+    assert [(run.seed, run.left_out) for run in setting.runs] == [(3, ""), (3, "seed 3 is already there")]
+    assert setting.done[0].directory == original
+
+
+def test_batch_size_is_that_of_the_hyperparameters(runs) -> None:
+    runs.add(seed=0, hyperparameters={"n_envs": 16, "n_steps": 5})
+    runs.add(seed=0, agent="dqn")
+    dqn, acktr = sorted(load_sweeps(runs.root, ["sweep"]).settings, key=lambda s: s.agent != "dqn")
+    assert (acktr.runs[0].batch_size, acktr.runs[0].n_envs) == (80, 16)
+    assert dqn.runs[0].batch_size is None

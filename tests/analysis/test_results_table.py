@@ -10,7 +10,7 @@ RISING = [0.0] * 50 + [10.0] * 150  # N = 51, complete with episode 150, at time
 
 
 def rows(runs, reference=None) -> tuple[list[dict[str, str]], list[dict]]:
-    table = results_table(load_sweeps(runs.root, ["sweep"]), lambda env_id: reference)
+    table = results_table(load_sweeps(runs.root, ["sweep"]).settings, lambda env_id: reference)
     texts = [dict(zip(TITLES, (entry.text for entry in row), strict=True)) for row in table.rows]
     return texts, table.records()
 
@@ -110,5 +110,7 @@ def test_order_of_seeds_changes_nothing(runs, level) -> None:
 
 def test_notes_name_the_source_of_the_level(runs, level) -> None:
     runs.add(RISING)
-    table = results_table(load_sweeps(runs.root, ["sweep"]), lambda env_id: level(10.0, "Mnih et al. (2015)"))
+    table = results_table(
+        load_sweeps(runs.root, ["sweep"]).settings, lambda env_id: level(10.0, "Mnih et al. (2015)")
+    )
     assert any("Mnih et al. (2015)" in note and "100 episodes" in note for note in table.notes)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.statistics.seeds import Reached, Spread, reached_by, spread
+from analysis.statistics.seeds import BestOf, Reached, Spread, best_of, expected_best_of, reached_by, spread
 
 CROSSINGS = st.lists(st.none() | st.tuples(st.integers(1, 10**5), st.integers(1, 10**8)), max_size=8)
 
@@ -47,3 +49,26 @@ def test_order_of_seeds_changes_no_spread(values: list[float], random) -> None:
 def test_order_of_seeds_changes_no_crossing(crossings: list[tuple[int, int] | None], random) -> None:
     permuted = random.sample(crossings, len(crossings))
     assert reached_by(permuted) == reached_by(crossings)
+
+
+def test_best_seeds_beside_all_by_hand() -> None:
+    assert best_of([1, 9, 4, 6], k=2) == BestOf(chosen=2, seeds=4, best=7.5, all=5.0)
+    assert best_of([1.0, 2.0]) is None
+    with pytest.raises(ValueError, match="at least 1 seed"):
+        best_of([1.0], k=0)
+
+
+def test_expected_best_is_the_mean_over_all_draws() -> None:
+    values = [1.0, 9.0, 4.0, 6.0, 6.0]
+    for drawn in range(1, 6):
+        for k in range(1, drawn + 1):
+            draws = [sorted(draw)[-k:] for draw in itertools.combinations(values, drawn)]
+            expected = sum(sum(draw) / k for draw in draws) / len(draws)
+            assert expected_best_of(values, k, drawn) == pytest.approx(expected)
+
+
+def test_expected_best_of_all_is_the_best_and_needs_enough_seeds() -> None:
+    assert expected_best_of([1, 9, 4], k=2, drawn=3) == best_of([1, 9, 4], k=2).best
+    assert expected_best_of([1, 9, 4], k=3, drawn=8) is None
+    with pytest.raises(ValueError, match="1 <= k <= drawn"):
+        expected_best_of([1, 9, 4], k=3, drawn=2)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
@@ -20,14 +21,47 @@ def table() -> Table:
             (Entry("a|b [bold]", {"agent": "a|b"}), Entry("1.5 ± 0.5", {"mean": 1.5, "std": 0.5})),
             (Entry("c", {"agent": "c"}), Entry("none", {"mean": None, "std": None})),
         ),
-        notes=("A note.",),
+        notes=("A note [v1].",),
     )
 
 
 def test_markdown(table: Table) -> None:
     assert table.to_markdown() == (
-        "| Agent | Score |\n| :--- | ---: |\n| a\\|b [bold] | 1.5 ± 0.5 |\n| c | none |\n\n- A note.\n"
+        "| Agent | Score |\n| :--- | ---: |\n| a\\|b [bold] | 1.5 ± 0.5 |\n| c | none |\n\n- A note [v1].\n"
     )
+
+
+def test_latex_is_escaped_and_uses_booktabs() -> None:
+    table = Table(
+        title="A & B_1",
+        columns=(Column("Agent", "left"), Column("x^2 < 5%")),
+        rows=((Entry(r"a\b {c} #1"), Entry("1 ± 2 $")),),
+        notes=("50 %.",),
+    )
+    assert table.to_latex().splitlines() == [
+        r"\begin{table}",
+        r"\centering",
+        r"\caption{A \& B\_1}",
+        r"\begin{tabular}{lr}",
+        r"\toprule",
+        r"Agent & x\textasciicircum{}2 \textless{} 5\% \\",
+        r"\midrule",
+        r"a\textbackslash{}b \{c\} \#1 & 1 $\pm$ 2 \$ \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\par\footnotesize 50 \%.",
+        r"\end{table}",
+    ]
+
+
+def test_html_is_escaped(table: Table) -> None:
+    html = Table("<t>", table.columns, table.rows, ("a < b",)).to_html()
+    assert "<caption>&lt;t&gt;</caption>" in html
+    assert '<td style="text-align: right">1.5 ± 0.5</td>' in html
+    assert '<th style="text-align: left">Agent</th>' in html
+    assert "<li>a &lt; b</li>" in html
+    parser = ElementTree.fromstring(f"<div>{html}</div>")
+    assert [len(row) for row in parser.iter("tr")] == [2, 2, 2]
 
 
 def test_csv_has_values_and_empty_fields(table: Table) -> None:
@@ -46,7 +80,7 @@ def test_terminal_shows_text_as_it_is(table: Table) -> None:
     console = Console(file=io.StringIO(), width=80)
     console.print(table.to_rich())
     shown = console.file.getvalue()
-    for text in ("Scores", "a|b [bold]", "1.5 ± 0.5", "A note."):
+    for text in ("Scores", "a|b [bold]", "1.5 ± 0.5", "A note [v1]."):
         assert text in shown
 
 

@@ -1,0 +1,1 @@
+"""Other people's results as run directories, so that one report reads both."""
