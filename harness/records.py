@@ -27,6 +27,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -327,20 +328,20 @@ class RunRecord:
 
         if not self.episodes_file.exists():
             return pd.DataFrame(columns=list(EPISODE_COLUMNS))
-        with self.episodes_file.open(encoding="utf-8") as file:
-            header = tuple(file.readline().rstrip("\n").split(","))
-        if header != EPISODE_COLUMNS:
-            expected = ",".join(EPISODE_COLUMNS)
-            raise RecordError(f"{self.episodes_file}: header is {','.join(header)!r}, expected {expected!r}")
+        content = self.episodes_file.read_bytes()
+        header = content.partition(b"\n")[0].decode(errors="replace")
+        expected = ",".join(EPISODE_COLUMNS)
+        if header != expected:
+            raise RecordError(f"{self.episodes_file}: header is {header!r}, expected {expected!r}")
         try:
-            frame = pd.read_csv(self.episodes_file, dtype={"return": float}, float_precision="round_trip")
+            frame = pd.read_csv(BytesIO(content), dtype={"return": float}, float_precision="round_trip")
         except (ValueError, pd.errors.ParserError) as error:
             raise RecordError(f"{self.episodes_file}: damaged row ({error})") from None
-        counted = list(frame["episode"]) == list(range(1, len(frame) + 1))
+        numbers = np.arange(1, len(frame) + 1)
         for wrong, reason in (
-            (not self.episodes_file.read_bytes().endswith(b"\n"), "the last line is cut off"),
+            (not content.endswith(b"\n"), "the last line is cut off"),
             (not np.isfinite(frame.to_numpy(dtype=float)).all(), "an empty or infinite field"),
-            (not counted, "episodes must count 1, 2, 3 without a gap"),
+            (not np.array_equal(frame["episode"], numbers), "episodes must count 1, 2, 3 without a gap"),
             (not frame["timestep"].is_monotonic_increasing, "timesteps must not fall"),
         ):
             if wrong:
