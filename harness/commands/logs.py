@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from harness.records import RunRecord
+
+FOLLOW_SECONDS = 0.5
+STATE_SECONDS = 2.0
 
 
 def logs(
     run_dir: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN_DIR")],
     lines: Annotated[int | None, typer.Option("--lines", "-n", help="Only the last so many lines.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on printing until the run is done or has failed.")
+    ] = False,
 ) -> None:
     """Print the log of a run, all attempts, oldest first."""
     from harness.records import RecordError, RunRecord
@@ -19,12 +30,34 @@ def logs(
     if lines is not None and lines < 1:
         raise SpecError(f"--lines {lines}: expected a number >= 1")
 
-    path = RunRecord(run_dir).log_file
+    record = RunRecord(run_dir)
+    path = record.log_file
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_bytes()
     except FileNotFoundError:
         raise RecordError(f"{path}: no such file; expected a directory as in runs/<sweep>/…/seed-0") from None
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({error.strerror})") from None
-    kept = text.splitlines()[-lines:] if lines else text.splitlines()
-    typer.echo("\n".join(kept))
+    shown = text.decode(errors="replace").splitlines()
+    typer.echo("\n".join(shown[-lines:] if lines else shown))
+    if follow:
+        for more in _following(record, len(text)):
+            typer.echo(more, nl=False)
+
+
+def _following(record: RunRecord, position: int) -> Iterator[str]:
+    """What is added to the log after ``position``, until the run is done or has failed."""
+    ended, next_look = False, 0.0
+    while True:
+        if time.monotonic() >= next_look:
+            ended = record.status()["state"] in ("done", "failed")
+            next_look = time.monotonic() + STATE_SECONDS
+        with record.log_file.open("rb") as file:
+            file.seek(position)
+            added = file.read()
+        if added:
+            position += len(added)
+            yield added.decode(errors="replace")
+        elif ended:
+            return
+        time.sleep(FOLLOW_SECONDS)

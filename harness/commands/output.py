@@ -29,6 +29,11 @@ def print_json(content: Any) -> None:
     typer.echo(json.dumps(content, indent=2, allow_nan=False))
 
 
+def counted(number: int, thing: str) -> str:
+    """``1 run`` or ``12 runs``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def console() -> Console:
     """A console on standard output, wide where that is no terminal, so that no cell is cut."""
     from rich.console import Console

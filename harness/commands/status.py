@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.output import RUNS_DIR, Json, RunsDir, print_json, print_table
+from harness.commands.output import RUNS_DIR, Json, RunsDir, console, print_json, print_table
+from harness.records import RunRecord
 
 if TYPE_CHECKING:
     from harness.sweep.status import SweepStatus
+
+WATCH_SECONDS = 5.0
 
 
 def status(
     sweep: Annotated[str, typer.Argument(help="Name of a sweep, or its YAML file.", metavar="SWEEP")],
     runs_dir: RunsDir = RUNS_DIR,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again every 5 s until nothing runs or waits.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show where a sweep stands; with its YAML file, runs not started yet are counted too."""
-    from harness.sweep.display import duration, number
-    from harness.sweep.status import COUNTED
-
+    if watch:
+        follow(sweep, runs_dir, as_json)
+        return
     content = _status(sweep, runs_dir)
     if as_json:
         print_json(content.to_json())
-        return
+    else:
+        show(content)
+
+
+def follow(sweep: str, runs_dir: Path, as_json: bool) -> None:
+    """Show the status every 5 s until nothing runs or waits in a queue; as JSON, one line each time."""
+    while True:
+        content = _status(sweep, runs_dir)
+        if as_json:
+            typer.echo(json.dumps(content.to_json(), allow_nan=False))
+        else:
+            console().clear()  # does nothing where standard output is no terminal
+            show(content)
+        if not content.active:
+            return
+        time.sleep(WATCH_SECONDS)
+
+
+def show(content: SweepStatus) -> None:
+    """Print the table, and a line per failed or lost run."""
+    from harness.sweep.display import duration, number
+    from harness.sweep.status import COUNTED
+
     counted = [state for state in COUNTED if any(row.counts[state] for row in content.rows)]
     columns = ["algo", "env", *counted, "progress", "steps/s", "left", "return"]
     rows = [
@@ -51,11 +81,15 @@ def _status(sweep: str, runs_dir: Path) -> SweepStatus:
     if not sweep.endswith((".yaml", ".yml")):
         return recorded_status(runs_dir, sweep)
     from harness.sweep.expand import load_sweep
-    from harness.sweep.plan import make_plan
+    from harness.sweep.slurm.submissions import Jobs
 
     content = load_sweep(Path(sweep))
-    plan = make_plan(content.runs, runs_dir, content.name)
+    records = [RunRecord(run.directory(runs_dir, content.name)) for run in content.runs]
     return summarise(
         content.name,
-        ((run.record, run.spec.label, run.spec.env_id, run.spec.n_timesteps) for run in plan.runs),
+        (
+            (record, run.label, run.env_id, run.n_timesteps)
+            for record, run in zip(records, content.runs, strict=True)
+        ),
+        Jobs(runs_dir / content.name).of,
     )

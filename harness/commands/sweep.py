@@ -9,74 +9,183 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.commands.output import RUNS_DIR, AllowCodeChange, Fresh, Json, RunsDir, print_json
+from harness.commands.output import RUNS_DIR, AllowCodeChange, Fresh, Json, RunsDir, counted, print_json
 
 if TYPE_CHECKING:
+    from harness.sweep.expand import Sweep
     from harness.sweep.plan import Plan, PlannedRun
+    from harness.sweep.price import Price
+    from harness.sweep.slurm.backend import Target
     from harness.sweep.supervisor import Outcome
 
-BACKENDS = ("local",)
-N_OUTDATED_SHOWN = 5
+LOCAL = "local"
+N_SHOWN = 5
+Jobs = Annotated[int | None, typer.Option(help="Runs at the same time; default: as many as CPU cores.")]
+Backend = Annotated[
+    str, typer.Option(help="Where to run: local, or a cluster's profile (slurm/NAME.yaml, or a file).")
+]
 
 
 def sweep(
     file: Annotated[Path, typer.Argument(help="The sweep's YAML file.", metavar="FILE")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
-    jobs: Annotated[
-        int | None, typer.Option(help="Runs at the same time; default: as many as CPU cores.")
-    ] = None,
-    backend: Annotated[str, typer.Option(help=f"Where to run: {', '.join(BACKENDS)}.")] = "local",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the runs and their price, and stop.")
+    ] = False,
+    jobs: Jobs = None,
+    backend: Backend = LOCAL,
     runs_dir: RunsDir = RUNS_DIR,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", help="Override a key of the file, e.g. n_timesteps=1e5.", metavar="KEY=VALUE"),
     ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Cancel queued and running runs that the file no longer names.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="On a cluster: stay and show the status until all has ended.")
+    ] = False,
     fresh: Fresh = False,
     allow_code_change: AllowCodeChange = False,
     as_json: Json = False,
 ) -> None:
-    """Run what is missing of a sweep, from checkpoints where there are; again, what is not done yet."""
+    """Run what is missing of a sweep, from checkpoints where there are; again, what is not done yet.
+
+    On a cluster it submits and returns.
+    """
     from harness.runner.lock import lock
     from harness.spec import SpecError
     from harness.sweep.expand import load_sweep
     from harness.sweep.plan import make_plan
-    from harness.sweep.worker import runner_command
 
-    if jobs is not None and jobs < 1:
-        raise SpecError(f"--jobs {jobs}: expected a number >= 1")
-    if backend not in BACKENDS:
-        raise SpecError(f"--backend {backend}: unknown backend; expected {', '.join(BACKENDS)}")
+    check_jobs(jobs, backend)
+    if watch and backend == LOCAL:
+        raise SpecError(
+            "--watch: expected a cluster's profile as --backend; a local sweep shows its progress"
+        )
     content = load_sweep(file, assignments or [])
+    target = cluster(backend, content.name, runs_dir)
     plan = make_plan(content.runs, runs_dir, content.name)
     if dry_run:
-        _print_plan(plan, content.name, as_json)
+        _print_plan(plan, content.name, _price(plan, runs_dir, jobs, target), backend, as_json)
         return
     if not as_json:
         _print_summary(plan)
-    if not plan.to_run:
+    if not plan.to_run and not (prune and plan.unnamed):
         if as_json:
             print_json({"sweep": content.name, "summary": plan.summary(), "runs": _rows(plan)})
+        if watch:
+            follow_sweep(content.name, runs_dir)
         return
     with lock(runs_dir / content.name, f"sweep {content.name!r}"):
         plan = make_plan(content.runs, runs_dir, content.name)
-        command = runner_command(
-            content.device,
-            checkpoint_seconds=content.checkpoint_seconds,
-            fresh=fresh,
-            allow_code_change=allow_code_change,
+        if prune:
+            _prune(plan, runs_dir / content.name, as_json)
+        if target is None:
+            outcome = run_here(plan.to_run, content, jobs, as_json, fresh, allow_code_change)
+        else:
+            submit(plan.to_run, target, content, as_json, fresh, allow_code_change)
+    if target is None:
+        finish(outcome, content.name, as_json)
+    elif watch:
+        follow_sweep(content.name, runs_dir)
+
+
+def check_jobs(jobs: int | None, backend: str) -> None:
+    """Refuse a ``--jobs`` that means nothing."""
+    from harness.spec import SpecError
+
+    if jobs is not None and jobs < 1:
+        raise SpecError(f"--jobs {jobs}: expected a number >= 1")
+    if jobs is not None and backend != LOCAL:
+        raise SpecError(
+            "--jobs: expected only beside --backend local; runs_per_job of the profile says it there"
         )
-        outcome = execute(plan.to_run, command, jobs, as_json)
-    finish(outcome, content.name, as_json)
+
+
+def cluster(backend: str, sweep: str, runs_dir: Path) -> Target | None:
+    """The cluster that ``--backend`` names; ``None`` for this machine."""
+    if backend == LOCAL:
+        return None
+    from harness.sweep.slurm.backend import Target
+    from harness.sweep.slurm.profile import load_profile
+
+    return Target(load_profile(backend), sweep, runs_dir / sweep)
+
+
+def run_here(
+    runs: list[PlannedRun],
+    content: Sweep,
+    jobs: int | None,
+    as_json: bool,
+    fresh: bool = False,
+    allow_code_change: bool = False,
+) -> Outcome:
+    """Run ``runs`` on this machine."""
+    from harness.sweep.worker import runner_command
+
+    command = runner_command(
+        content.device,
+        checkpoint_seconds=content.checkpoint_seconds,
+        fresh=fresh,
+        allow_code_change=allow_code_change,
+    )
+    return execute(runs, command, jobs, as_json)
+
+
+def submit(
+    runs: list[PlannedRun],
+    target: Target,
+    content: Sweep,
+    as_json: bool,
+    fresh: bool = False,
+    allow_code_change: bool = False,
+) -> None:
+    """Submit ``runs``, and say under which ids. To be called under the sweep's lock."""
+    target.check()
+    packing = target.pack(runs)
+    submitted = []
+    for submission, job_id in target.submit(
+        packing,
+        content.device,
+        checkpoint_seconds=content.checkpoint_seconds,
+        fresh=fresh,
+        allow_code_change=allow_code_change,
+    ):
+        n_jobs = len(submission.content["shares"])
+        submitted.append({"job_id": job_id, "n_jobs": n_jobs, "directory": str(submission.directory)})
+        if not as_json:
+            typer.echo(f"submitted job {job_id}: {counted(n_jobs, 'job')}, {submission.directory}")
+    if as_json:
+        left = [str(run.record.directory) for run in packing.left]
+        print_json({"sweep": content.name, "submitted": submitted, "left": left})
+    elif packing.left:
+        typer.echo(
+            f"left for later: {counted(len(packing.left), 'run')} (max_jobs of profile {target.profile.name})"
+        )
+
+
+def follow_sweep(name: str, runs_dir: Path) -> None:
+    """Show the status until nothing runs or waits any more."""
+    from harness.commands.status import follow
+
+    follow(name, runs_dir, as_json=False)
 
 
 def execute(runs: list[PlannedRun], command: Any, jobs: int | None, as_json: bool) -> Outcome:
     """Run ``runs`` under a display: on standard output, or on standard error beside JSON."""
     from harness.sweep.display import make_display
+    from harness.sweep.gpus import visible_gpus
     from harness.sweep.supervisor import supervise
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     display = make_display(len(runs), sys.stderr if as_json else sys.stdout)
-    return supervise(runs, command, jobs=jobs or max(1, min(cores, len(runs))), observer=display)
+    gpus = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in visible_gpus()]
+    return supervise(runs, command, jobs=at_once(jobs, len(runs)), observer=display, environments=gpus)
+
+
+def at_once(jobs: int | None, n_runs: int) -> int:
+    """Runs at the same time on this machine."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return jobs or max(1, min(cores, n_runs))
 
 
 def finish(outcome: Outcome, name: str, as_json: bool) -> None:
@@ -101,22 +210,61 @@ def finish(outcome: Outcome, name: str, as_json: bool) -> None:
         raise typer.Exit(outcome.exit_code)
 
 
+def _price(plan: Plan, runs_dir: Path, jobs: int | None, target: Target | None) -> Price:
+    from harness.sweep.price import kind_of, measure, price_local, price_slurm
+
+    runs = plan.to_run
+    kinds = {kind_of(run.spec) for run in runs}
+    if target is None:
+        return price_local(runs, at_once(jobs, len(runs)), measure(runs_dir, kinds))
+    measured = measure(runs_dir, kinds, target.profile)
+    return price_slurm(target.pack(runs, dry=True), target.profile, measured)
+
+
+def _prune(plan: Plan, directory: Path, as_json: bool) -> None:
+    from harness.sweep.cancel import cancel_runs
+    from harness.sweep.slurm.submissions import Jobs
+
+    cancelled = cancel_runs(Jobs(directory), [record.directory for record in plan.unnamed])
+    if not as_json:
+        typer.echo(f"pruned: {cancelled.n_runs} queued or running runs that the file no longer names")
+
+
 def _print_summary(plan: Plan) -> None:
     typer.echo(plan.summary())
-    for run in plan.outdated[:N_OUTDATED_SHOWN]:
+    for run in plan.outdated[:N_SHOWN]:
         typer.echo(f"made by older code: {run.record.directory}: {run.outdated}")
-    more = len(plan.outdated) - N_OUTDATED_SHOWN
+    more = len(plan.outdated) - N_SHOWN
     if more > 0:
         typer.echo(f"made by older code: {more} more runs (--dry-run lists all)")
+    longer = [run.shorter for run in plan.runs if run.shorter]
+    for shorter in longer[:N_SHOWN]:
+        typer.echo(shorter.describe())
+    if len(longer) > N_SHOWN:
+        typer.echo(f"{len(longer) - N_SHOWN} more runs have a longer budget now (--dry-run lists all)")
+    for record in plan.unnamed[:N_SHOWN]:
+        typer.echo(f"no longer in the file: {record.directory}")
+    more = len(plan.unnamed) - N_SHOWN
+    if more > 0:
+        typer.echo(f"no longer in the file: {more} more runs (--dry-run lists all)")
 
 
-def _print_plan(plan: Plan, name: str, as_json: bool) -> None:
+def _print_plan(plan: Plan, name: str, price: Price, backend: str, as_json: bool) -> None:
+    from harness.commands.price import price_lines
+
     if as_json:
-        print_json({"sweep": name, "summary": plan.summary(), "runs": _rows(plan)})
+        unnamed = [str(record.directory) for record in plan.unnamed]
+        content = {"sweep": name, "summary": plan.summary(), "runs": _rows(plan)}
+        print_json({**content, "no_longer_named": unnamed, "price": price.to_json()})
         return
     for run in plan.runs:
         older = f"  made by older code: {run.outdated}" if run.outdated else ""
-        typer.echo(f"{run.found:<11} {run.record.directory}  {run.spec.n_timesteps:,} timesteps{older}")
+        notes = older + (f"  {run.shorter.describe()}" if run.shorter else "")
+        typer.echo(f"{run.found:<11} {run.record.directory}  {run.spec.n_timesteps:,} timesteps{notes}")
+    for record in plan.unnamed:
+        typer.echo(f"no longer in the file: {record.directory}")
+    if plan.to_run:
+        typer.echo("\n".join(price_lines(price, backend)))
     typer.echo(plan.summary())
 
 
@@ -131,6 +279,7 @@ def _rows(plan: Plan) -> list[dict[str, Any]]:
             "n_timesteps": run.spec.n_timesteps,
             "state": run.found,
             "outdated": run.outdated,
+            "extends": str(run.shorter.record.directory) if run.shorter and run.shorter.usable else None,
         }
         for run in plan.runs
     ]

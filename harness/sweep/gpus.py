@@ -18,7 +18,7 @@ def visible_gpus(environment: Mapping[str, str] = os.environ, driver: Path = _DR
 
 
 def places(n_gpus: int, runs_per_gpu: int) -> list[dict[str, str]]:
-    """Variables for each place of a job: ``runs_per_gpu`` places per GPU that the job was given, neighbours apart.
+    """Variables for each place of a job: ``runs_per_gpu`` places per GPU of the job, neighbours apart.
 
     Without GPUs there is nothing to set.
 
@@ -30,6 +30,6 @@ def places(n_gpus: int, runs_per_gpu: int) -> list[dict[str, str]]:
     gpus = visible_gpus()
     if len(gpus) < n_gpus:
         raise RuntimeError(
-            f"CUDA_VISIBLE_DEVICES names {len(gpus)} GPUs, expected {n_gpus}; is the partition's gres.conf right?"
+            f"CUDA_VISIBLE_DEVICES names {len(gpus)} GPUs, expected {n_gpus}; is the nodes' gres.conf right?"
         )
     return [{"CUDA_VISIBLE_DEVICES": gpu} for _ in range(runs_per_gpu) for gpu in gpus[:n_gpus]]

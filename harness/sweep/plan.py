@@ -12,6 +12,7 @@ from algos.registry import get_agent
 from harness.provenance import code_difference, digest_files, package_versions
 from harness.records import RecordError, RunRecord, find_runs
 from harness.spec import RunSpec, SpecError
+from harness.sweep.extend import Shorter, ShorterRuns
 from harness.sweep.slurm.submissions import Jobs
 from harness.sweep.state import Found, found_state
 
@@ -26,6 +27,7 @@ class PlannedRun:
         record: its directory.
         found: the state there, ``missing`` before the first start.
         outdated: how the code that made a finished result differs from today's; ``None`` if it does not.
+        shorter: a finished run that this one, not begun yet, is a longer version of.
     """
 
     spec: RunSpec
@@ -33,6 +35,7 @@ class PlannedRun:
     record: RunRecord
     found: Found = "missing"
     outdated: str | None = None
+    shorter: Shorter | None = None
 
     @property
     def wanted(self) -> bool:
@@ -95,19 +98,25 @@ def make_plan(specs: tuple[RunSpec, ...] | list[RunSpec], runs_dir: Path, sweep:
         raise SpecError(f"--runs-dir {runs_dir}: is a file; expected a directory")
     if not (runs_dir / sweep).exists():
         return Plan(tuple(PlannedRun(s, sweep, RunRecord(s.directory(runs_dir, sweep))) for s in specs))
-    jobs = Jobs(runs_dir / sweep)
-    runs = tuple(plan_run(spec, runs_dir, sweep, jobs) for spec in specs)
+    jobs, shorter = Jobs(runs_dir / sweep), ShorterRuns(runs_dir / sweep)
+    runs = tuple(plan_run(spec, runs_dir, sweep, jobs, shorter) for spec in specs)
     named = {run.record.directory for run in runs}
     unnamed = (record for record in find_runs(runs_dir / sweep) if record.directory not in named)
     return Plan(runs, tuple(unnamed))
 
 
-def plan_run(spec: RunSpec, runs_dir: Path, sweep: str, jobs: Jobs | None = None) -> PlannedRun:
+def plan_run(
+    spec: RunSpec,
+    runs_dir: Path,
+    sweep: str,
+    jobs: Jobs | None = None,
+    shorter: ShorterRuns | None = None,
+) -> PlannedRun:
     """Look up one desired run; see :func:`make_plan`."""
     record = RunRecord(spec.directory(runs_dir, sweep))
     found, _ = found_state(record, jobs.of if jobs else None)
     if found == "missing":
-        return PlannedRun(spec, sweep, record)
+        return PlannedRun(spec, sweep, record, shorter=shorter.of(spec) if shorter else None)
     content = record.content()
     if content["spec"] != spec.to_json():
         raise RecordError(f"{record.run_file}: holds another run than its directory's name says")

@@ -21,11 +21,12 @@ def found_state(record: RunRecord, job_of: JobOf | None = None) -> tuple[Found, 
     """The state of a run and the content of its ``status.json`` (empty where there is none).
 
     - ``missing`` has no record yet;
-    - ``queued`` is not running, and a job that holds it has not ended: it waits in the scheduler's queue, or for
-      its turn in a job, or its job's state is not known;
-    - ``running``, without a living worker: ``preempted``, it goes on from its newest checkpoint. If a job holds
-      it, it stays ``running`` while the scheduler says so or says nothing that is understood, and is ``queued``
-      if the job was put back. It is ``lost`` if its heartbeat is old and the scheduler no longer knows the job.
+    - ``queued`` is not running, and a job that holds it has not ended: it waits in the scheduler's queue, or
+      for its turn in a job, or its job's state is not known;
+    - ``running``, without a living worker: ``preempted``, it goes on from its newest checkpoint. If a job
+      holds it, it stays ``running`` while the scheduler says so or says nothing that is understood, and is
+      ``queued`` if the job was put back. It is ``lost`` if its heartbeat is old and the scheduler no longer
+      knows the job.
 
     Args:
         record: its directory.

@@ -1,4 +1,4 @@
-"""Where a sweep stands, told from its run directories alone."""
+"""Where a sweep stands, told from its run directories, and from the scheduler where they leave it open."""
 
 from __future__ import annotations
 
@@ -11,9 +11,19 @@ from typing import Any
 
 from harness.records import RunRecord, find_runs
 from harness.spec import SpecError
-from harness.sweep.state import Found, found_state
+from harness.sweep.slurm.submissions import Jobs
+from harness.sweep.state import Found, JobOf, found_state
 
-COUNTED: tuple[Found, ...] = ("done", "running", "failed", "preempted", "pending", "missing")
+COUNTED: tuple[Found, ...] = (
+    "done",
+    "running",
+    "queued",
+    "failed",
+    "preempted",
+    "lost",
+    "pending",
+    "missing",
+)
 
 
 @dataclass(frozen=True)
@@ -41,11 +51,16 @@ class StatusRow:
 
 @dataclass(frozen=True)
 class SweepStatus:
-    """A sweep's rows, in the order in which they were met, and its failed runs."""
+    """A sweep's rows, in the order in which they were met, and its failed and lost runs with their errors."""
 
     sweep: str
     rows: tuple[StatusRow, ...]
     failures: tuple[tuple[str, str], ...]
+
+    @property
+    def active(self) -> bool:
+        """Whether anything runs or waits in a queue."""
+        return any(row.counts["running"] or row.counts["queued"] for row in self.rows)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: ``{"sweep", "rows", "failures"}``."""
@@ -64,8 +79,12 @@ class _Seen:
         return min(int(self.status.get("timesteps", 0)), self.n_timesteps)
 
 
+Entry = tuple[RunRecord, str, str, int | None]
+"""A run: record, label, environment, and timesteps wanted where the caller knows them."""
+
+
 def recorded_status(runs_dir: Path, sweep: str) -> SweepStatus:
-    """The status of the runs that have been started.
+    """The status of the runs that have a record. Of most runs only ``status.json`` is read.
 
     Raises:
         SpecError: no such sweep; the message gives the nearest name and the directory.
@@ -74,21 +93,31 @@ def recorded_status(runs_dir: Path, sweep: str) -> SweepStatus:
     records = find_runs(runs_dir / sweep) if (runs_dir / sweep).is_dir() else []
     if not records:
         raise SpecError(_no_sweep(runs_dir, sweep))
-    entries = []
+    env_ids: dict[tuple[str, str], str] = {}
+    entries: list[Entry] = []
     for record in records:
-        spec = record.spec
-        entries.append((record, str(spec["label"]), str(spec["env_id"]), int(spec["n_timesteps"])))
-    return summarise(sweep, entries)
+        label, env_directory = record.directory.parts[-4:-2]
+        if (label, env_directory) not in env_ids:  # a directory's name has no '/', an environment's may
+            env_ids[label, env_directory] = str(record.spec["env_id"])
+        entries.append((record, label, env_ids[label, env_directory], None))
+    return summarise(sweep, entries, Jobs(runs_dir / sweep).of)
 
 
-def summarise(sweep: str, entries: Iterable[tuple[RunRecord, str, str, int]]) -> SweepStatus:
-    """Group runs, given as (record, label, environment, timesteps wanted), into rows."""
+def summarise(sweep: str, entries: Iterable[Entry], job_of: JobOf | None = None) -> SweepStatus:
+    """Group runs into rows.
+
+    Args:
+        sweep: its name.
+        entries: its runs.
+        job_of: what the scheduler says of a run's job; see :func:`harness.sweep.state.found_state`.
+    """
     groups: dict[tuple[str, str], list[_Seen]] = {}
     failures = []
-    for record, label, env_id, n_timesteps in entries:
-        found, status = found_state(record)
+    for record, label, env_id, wanted in entries:
+        found, status = found_state(record, job_of)
+        n_timesteps = wanted or int(status.get("n_timesteps") or record.spec["n_timesteps"])
         groups.setdefault((label, env_id), []).append(_Seen(found, status, n_timesteps))
-        if found == "failed":
+        if found in ("failed", "lost"):
             failures.append((str(record.directory), str(status.get("error"))))
     rows = tuple(_row(label, env_id, seen) for (label, env_id), seen in groups.items())
     return SweepStatus(sweep, rows, tuple(failures))

@@ -16,6 +16,7 @@ from typing import Any
 from harness.records import RecordError, RunRecord, State
 from harness.runner.exit_codes import ExitCode
 from harness.sweep import launch
+from harness.sweep.extend import create_record
 from harness.sweep.plan import PlannedRun
 
 Command = Callable[[Path], list[str]]
@@ -36,6 +37,24 @@ def runner_command(
     """The command that trains one run: ``python -m harness.runner RUN_DIR --device DEVICE ...``.
 
     Args:
+        device, checkpoint_seconds, fresh, allow_code_change: see :func:`runner_options`.
+    """
+    options = runner_options(
+        device, checkpoint_seconds=checkpoint_seconds, fresh=fresh, allow_code_change=allow_code_change
+    )
+    return lambda directory: [sys.executable, "-m", "harness.runner", str(directory), *options]
+
+
+def runner_options(
+    device: str,
+    *,
+    checkpoint_seconds: float | None = None,
+    fresh: bool = False,
+    allow_code_change: bool = False,
+) -> list[str]:
+    """Options of a worker's command line.
+
+    Args:
         device: ``auto``, ``cpu`` or ``cuda``.
         checkpoint_seconds: between checkpoints; None is the worker's default.
         fresh: start from zero instead of the newest checkpoint.
@@ -44,8 +63,7 @@ def runner_command(
     options = ["--device", device]
     if checkpoint_seconds is not None:
         options += ["--checkpoint-seconds", str(checkpoint_seconds)]
-    options += ["--fresh"] * fresh + ["--allow-code-change"] * allow_code_change
-    return lambda directory: [sys.executable, "-m", "harness.runner", str(directory), *options]
+    return options + ["--fresh"] * fresh + ["--allow-code-change"] * allow_code_change
 
 
 class Worker:
@@ -73,7 +91,7 @@ class Worker:
         self._silent = False
         record = run.record
         if not record.run_file.exists():
-            record.create(run.spec.to_json(), run.sweep)
+            create_record(record, run.spec, run.sweep, run.shorter)
         # Until the worker reports itself, the run is this process's, so that no other supervisor takes it.
         record.set_status(
             "running",
@@ -105,7 +123,9 @@ class Worker:
     def crashed(self) -> bool:
         """After the end: whether the worker was killed, or ended without a word on why."""
         code = self._process.returncode
-        return not self.stopping and (code < 0 or (code not in _KNOWN_CODES) or self._silent)
+        if self.stopping or code == ExitCode.BUSY:
+            return False
+        return code < 0 or code not in _KNOWN_CODES or self._silent
 
     def stop(self) -> None:
         """Ask the worker to stop at its next safe point."""

@@ -97,7 +97,8 @@ def test_dry_run_lists_and_creates_nothing(here: Path) -> None:
     result = harness("sweep", "x.yaml", "--dry-run", "--runs-dir", "elsewhere")
     lines = result.stdout.splitlines()
     assert (result.exit_code, lines[-1]) == (0, "4 runs: 0 done, 4 to run")
-    assert [line.split()[0] for line in lines[:-1]] == ["missing"] * 4
+    assert [line.split()[0] for line in lines[:4]] == ["missing"] * 4
+    assert lines[4].startswith("to start on local: 4 runs")
     assert lines[0].split()[1].startswith("elsewhere/x/a2c/CartPole-v1/")
     assert [path.name for path in here.iterdir()] == ["x.yaml"]
 

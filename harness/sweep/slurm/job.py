@@ -1,9 +1,9 @@
 """What a Slurm job runs: the supervisor over its share of a sweep.
 
-submitit calls :func:`run_share` with the path of the share's file. From then on the signals are the supervisor's:
-on SIGUSR2 (out of time, or preempted) every run writes a checkpoint, and the job is put back into the queue, or a
-follow-up is submitted where the cluster does not allow that; why the signal came makes no difference. On SIGTERM
-(cancelled) the runs write checkpoints and the job ends.
+submitit calls :func:`run_share` with the path of the share's file. From then on the signals are the
+supervisor's: on SIGUSR2 (out of time, or preempted) every run writes a checkpoint, and the job is put back
+into the queue, or a follow-up is submitted where the cluster does not allow it; why the signal came makes no
+difference. On SIGTERM (cancelled) the runs write checkpoints and the job ends.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from harness.records import RecordError, RunRecord, read_json
@@ -28,7 +30,7 @@ from harness.sweep.slurm.profile import Profile, profile_from_json
 from harness.sweep.slurm.submissions import Submission, relative
 from harness.sweep.slurm.submit import submit_shares
 from harness.sweep.state import FRESH_SECONDS, found_state
-from harness.sweep.supervisor import Outcome, supervise
+from harness.sweep.supervisor import supervise
 from harness.sweep.worker import THREAD_VARIABLES
 
 MAX_IDLE_STARTS = 5
@@ -37,16 +39,30 @@ MAX_IDLE_STARTS = 5
 WITHDRAWN_SECONDS = 2.0
 
 
+class _Interrupted(BaseException):
+    """A signal came while the supervisor was not listening yet."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.name = signal.Signals(number).name
+
+
 def run_share(path: str) -> None:
     """Run the share at ``path``. Leaves by ``sys.exit`` with 0, 1 (a run failed) or 75 (not finished)."""
+    share = Share(Path(path))
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if not share.supervised:  # afterwards the job is about to end anyway
+            raise _Interrupted(number)
+
     # submitit's own handlers would end the job in the middle of an update.
-    for number in (signal.SIGTERM, signal.SIGCONT, signal.SIGUSR2):
-        signal.signal(number, signal.SIG_DFL if number == signal.SIGCONT else _too_early)
-    sys.exit(Share(Path(path)).run())
-
-
-def _too_early(number: int, frame: Any) -> None:
-    raise SystemExit(ExitCode.PREEMPTED)
+    signal.signal(signal.SIGCONT, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGUSR2):
+        signal.signal(number, interrupt)
+    try:
+        sys.exit(share.run())
+    except _Interrupted as early:
+        sys.exit(share.after(early.name, any_failed=False))
 
 
 class Share:
@@ -63,6 +79,7 @@ class Share:
         self.submission = Submission(path.parent, read_json(path.parent / "submission.json"))
         self.sweep_directory = path.parents[2]
         self.records = [RunRecord(Path(run)) for run in self.content["runs"]]
+        self.supervised = False
         self._cancelled: set[str] = set()
         self._next_look = 0.0
 
@@ -85,7 +102,8 @@ class Share:
             environments=places(self.profile.gpus_per_job, self.profile.runs_per_gpu),
             withdrawn=self._withdrawn,
         )
-        return self._after(outcome)
+        self.supervised = True
+        return self.after(outcome.signal_name, any_failed=bool(outcome.runs("failed")))
 
     def _command(self, directory: Path) -> list[str]:
         return [sys.executable, *self.content["runner"], str(directory), *self.content["options"]]
@@ -114,10 +132,8 @@ class Share:
     def _withdrawn_now(self, record: RunRecord) -> bool:
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + WITHDRAWN_SECONDS
-            try:
+            with suppress(RecordError):  # being replaced on a slow file system: the next look reads it
                 self._cancelled = self.submission.cancelled()
-            except RecordError:
-                pass  # being replaced on a slow file system: the next look reads it
         return relative(record.directory, self.sweep_directory) in self._cancelled
 
     def _withdrawn(self, run: PlannedRun) -> bool:
@@ -131,11 +147,17 @@ class Share:
             if not self._withdrawn_now(record) and found_state(record)[0] not in ("done", "failed")
         ]
 
-    def _after(self, outcome: Outcome) -> int:
+    def after(self, signal_name: str | None, any_failed: bool) -> int:
+        """Whether the job is put back; return the process's exit code.
+
+        Args:
+            signal_name: the signal that ended it, if one did.
+            any_failed: whether a run failed.
+        """
         left = self._unfinished()
         if not left:
-            return int(ExitCode.FAILED if outcome.runs("failed") else ExitCode.DONE)
-        if outcome.signal_name != "SIGUSR2":
+            return int(ExitCode.FAILED if any_failed else ExitCode.DONE)
+        if signal_name != "SIGUSR2":
             return int(ExitCode.PREEMPTED)
         if self._idle_starts() >= MAX_IDLE_STARTS:
             for record in left:
@@ -149,7 +171,7 @@ class Share:
         return int(ExitCode.PREEMPTED)
 
     def _continue(self, left: Sequence[RunRecord]) -> None:
-        """Back into the queue, or a follow-up; if neither works, the next ``harness sweep`` submits the rest."""
+        """Back into the queue, or a follow-up; if neither works, ``harness sweep`` submits the rest again."""
         if self.profile.requeue:
             try:
                 requeue(_own_job_id())
@@ -176,7 +198,8 @@ class Share:
 
     def _starts(self) -> list[int]:
         """Timesteps of all runs together at each start of this job, the latest last."""
-        return [int(line) for line in self._starts_file.read_text().split()]
+        text = self._starts_file.read_text() if self._starts_file.exists() else ""
+        return [int(line) for line in text.split()]
 
     def _note_start(self) -> None:
         with self._starts_file.open("a") as file:

@@ -90,7 +90,7 @@ class Profile(BaseModel):
     """Where and how a sweep's jobs run. None of it is part of a run's identity.
 
     A job is one node's allocation. It holds ``runs_per_job`` runs, as many of them at the same time as
-    :attr:`at_once` says, each with ``cpus_per_run`` cores and threads; the others follow as places become free.
+    :attr:`at_once` says, each with ``cpus_per_run`` cores and threads; the others follow as places get free.
 
     Attributes:
         name: the file's stem.
@@ -105,7 +105,7 @@ class Profile(BaseModel):
         array_parallelism: jobs of an array that run at the same time.
         max_array_size: fewer than the cluster's MaxArraySize.
         max_jobs: jobs in the queue at the same time; what is above is left for a later ``harness sweep``.
-        requeue: whether the cluster may put a job back; if not, a job that is out of time submits a follow-up.
+        requeue: whether the cluster may put a job back; if not, one that is out of time submits a follow-up.
         signal_seconds: before its end a job is told, so that its runs write checkpoints.
         setup: shell lines at the start of a job: modules, variables.
         srun_args: further arguments of srun, e.g. a container's.
@@ -180,8 +180,8 @@ def load_profile(name: str) -> Profile:
     if not path.is_file():
         known = ["local", *sorted(file.stem for file in PROFILES.glob("*.yaml"))]
         raise SpecError(
-            f"--backend {name}: no such file {path}; expected one of {', '.join(known)}, or a profile's YAML file"
-            + did_you_mean(name, known)
+            f"--backend {name}: no such file {path}; "
+            f"expected {', '.join(known)}, or a profile's YAML file" + did_you_mean(name, known)
         )
     document = read_document(path)
     try:
@@ -193,7 +193,8 @@ def load_profile(name: str) -> Profile:
     if seconds <= profile.signal_seconds + SLURM_CLOCK_SECONDS // 2:
         raise document.error(
             ("walltime",),
-            f"expected more than signal_seconds ({profile.signal_seconds}) and half a minute, got {seconds} s",
+            f"expected more than signal_seconds ({profile.signal_seconds}) and half a minute, "
+            f"got {seconds} s",
         )
     if profile.gpu_type and not profile.gpus_per_job:
         raise document.error(("gpu_type",), "expected gpus_per_job > 0 beside it")

@@ -1,4 +1,4 @@
-"""The scheduler's view of jobs: one ``squeue`` for all of them, ``sacct`` for those that have left the queue."""
+"""The scheduler's view of jobs: one ``squeue`` for all, ``sacct`` for those that have left the queue."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Queue:
 
 
 def read_queue(users: Iterable[str]) -> Queue:
-    """All jobs of ``users``, from one ``squeue``; a scheduler that does not answer gives an unanswered one."""
+    """All jobs of ``users``, from one ``squeue``; if that fails, the queue is one without an answer."""
     try:
         text = slurm(
             "squeue", "--noheader", "--array", f"--users={','.join(sorted(users))}", "-o", "%i|%T|%j"
@@ -111,8 +111,8 @@ def read_queue(users: Iterable[str]) -> Queue:
 def judge(job_id: str, queue: Queue, accounting: Callable[[], Mapping[str, str]]) -> Job:
     """What is known of a job.
 
-    A job that is in an answered queue is what the queue says. One that is not has ended; accounting may know how,
-    and one that gives a state that is not in Slurm's documentation leaves the job unknown.
+    A job that is in an answered queue is what the queue says. One that is not has ended, and accounting may
+    know how; a state from there that is not in Slurm's documentation leaves the job unknown.
 
     Args:
         job_id: ``7`` or ``7_0``.

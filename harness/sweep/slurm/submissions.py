@@ -77,6 +77,11 @@ class Submission:
         write_json(path, {"runs": sorted(self.cancelled() | set(runs))})
 
 
+def current_user() -> str:
+    """The name under which this process submits."""
+    return getpass.getuser()
+
+
 def relative(run: Path, sweep_directory: Path) -> str:
     """A run's name in these files: its directory below the sweep's."""
     return run.relative_to(sweep_directory).as_posix()
@@ -106,7 +111,7 @@ def begin(
     content = {
         "version": VERSION,
         "name": f"harness-{sweep}-{directory.name}",
-        "user": getpass.getuser(),
+        "user": current_user(),
         "profile": profile,
         "submitted": time.time(),
         "job_id": None,
@@ -141,7 +146,7 @@ def read_submissions(sweep_directory: Path) -> list[Submission]:
 class Jobs:
     """Which job holds a run, and what the scheduler says of it. The scheduler is asked once, when needed.
 
-    A run that was submitted twice belongs to its newest submission; one whose job was cancelled belongs to none.
+    A run that was submitted twice belongs to its newest submission; one that was cancelled belongs to none.
     """
 
     def __init__(self, sweep_directory: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
 from harness.records import RunRecord, write_json
+from harness.sweep.extend import create_record
 from harness.sweep.plan import PlannedRun
 from harness.sweep.slurm.code import code_now
 from harness.sweep.slurm.commands import SlurmError
@@ -91,7 +93,7 @@ def submit_shares(
 def _make_ready(run: PlannedRun, fresh: bool) -> None:
     record: RunRecord = run.record
     if not record.run_file.exists():
-        record.create(run.spec.to_json(), run.sweep)
+        create_record(record, run.spec, run.sweep, None if fresh else run.shorter)
         return
     if fresh:
         record.discard_results()
@@ -107,10 +109,8 @@ def _sbatch(submission: Submission, shares: Sequence[Path], profile: Profile) ->
     from harness.sweep.slurm.job import run_share
 
     try:
-        with _outside_a_job():
-            executor = submitit.SlurmExecutor(
-                folder=submission.directory / "jobs", **({"python": profile.python} if profile.python else {})
-            )
+        with _outside_a_job(), redirect_stderr(io.StringIO()):  # submitit repeats there what sbatch says
+            executor = submitit.SlurmExecutor(submission.directory / "jobs", python=profile.python)
             executor.update_parameters(**sbatch_parameters(submission.name, profile))
             jobs = executor.map_array(run_share, [str(share) for share in shares])
     except (RuntimeError, submitit.core.utils.FailedJobError) as error:
@@ -153,7 +153,7 @@ def sbatch_parameters(name: str, profile: Profile) -> dict[str, Any]:
 
 @contextmanager
 def _outside_a_job() -> Iterator[None]:
-    """Hide the variables of the job that this process runs in, if any: sbatch and srun would take them over."""
+    """Hide the variables of the job that this process runs in, if any; sbatch and srun would use them."""
     inside = "SLURM_JOB_ID" in os.environ
     hidden = {
         name: os.environ.pop(name)

@@ -38,3 +38,14 @@ def fake_run(tmp_path: Path) -> Callable[..., PlannedRun]:
 @pytest.fixture
 def fake_command() -> Command:
     return lambda directory: [sys.executable, str(FAKE), str(directory)]
+
+
+@pytest.fixture
+def counting_run(tmp_path: Path) -> Callable[..., PlannedRun]:
+    """``counting_run(seed, n_timesteps)``: a run for ``counting_worker.py``, which does 10 a second."""
+
+    def make(seed: int = 0, n_timesteps: int = 10) -> PlannedRun:
+        spec = fake_spec(seed).model_copy(update={"n_timesteps": n_timesteps})
+        return plan_run(spec, tmp_path / "runs", "s")
+
+    return make

@@ -1,0 +1,53 @@
+"""``harness retry``: start again what ended badly."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from harness.commands.output import RUNS_DIR, AllowCodeChange, Fresh, Json, RunsDir, print_json
+from harness.commands.sweep import LOCAL, Jobs, check_jobs, cluster, finish, run_here, submit
+
+
+def retry(
+    sweep: Annotated[str, typer.Argument(help="Name of a sweep.", metavar="SWEEP")],
+    failed: Annotated[bool, typer.Option("--failed", help="Only runs that failed.")] = False,
+    lost: Annotated[
+        bool, typer.Option("--lost", help="Only runs whose job is gone without a word from them.")
+    ] = False,
+    backend: Annotated[
+        str | None, typer.Option(help="As of `harness sweep`; default: where the sweep was submitted last.")
+    ] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
+    jobs: Jobs = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    fresh: Fresh = False,
+    allow_code_change: AllowCodeChange = False,
+    as_json: Json = False,
+) -> None:
+    """Start failed and lost runs again, from their checkpoints; without the sweep's file."""
+    from harness.runner.lock import lock
+    from harness.sweep.expand import Sweep
+    from harness.sweep.retry import check_name, ended_badly, last_profile
+
+    check_name(runs_dir, sweep)
+    chosen = backend or last_profile(runs_dir, sweep) or LOCAL
+    check_jobs(jobs, chosen)
+    target = cluster(chosen, sweep, runs_dir)
+    states = [state for state, wanted in (("failed", failed), ("lost", lost)) if wanted] or ["failed", "lost"]
+    with lock(runs_dir / sweep, f"sweep {sweep!r}"):
+        runs = ended_badly(runs_dir, sweep, states)  # type: ignore[arg-type]
+        if not runs:
+            if as_json:
+                print_json({"sweep": sweep, "runs": []})
+            else:
+                typer.echo(f"nothing to do: no run is {' or '.join(states)}")
+            return
+        content = Sweep(sweep, tuple(run.spec for run in runs), device)
+        if target is None:
+            outcome = run_here(runs, content, jobs, as_json, fresh, allow_code_change)
+        else:
+            submit(runs, target, content, as_json, fresh, allow_code_change)
+            return
+    finish(outcome, sweep, as_json)

@@ -1,0 +1,52 @@
+"""Runs of a sweep that ended badly, found without its file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness.records import RecordError, find_runs
+from harness.spec import NAME_PATTERN, RunSpec, SpecError
+from harness.sweep.plan import PlannedRun
+from harness.sweep.problems import first_problem
+from harness.sweep.slurm.submissions import Jobs
+from harness.sweep.state import Found, found_state
+
+
+def ended_badly(runs_dir: Path, sweep: str, states: Collection[Found]) -> list[PlannedRun]:
+    """The recorded runs of ``sweep`` in one of ``states``, each as its ``run.json`` has it.
+
+    Raises:
+        SpecError: no such sweep.
+        RecordError: a damaged file.
+    """
+    check_name(runs_dir, sweep)
+    jobs = Jobs(runs_dir / sweep)
+    runs = []
+    for record in find_runs(runs_dir / sweep):
+        found, _ = found_state(record, jobs.of)
+        if found not in states:
+            continue
+        try:
+            spec = RunSpec.model_validate(record.spec)
+        except ValidationError as error:
+            where, message = first_problem(error, RunSpec)
+            raise RecordError(f"{record.run_file}: spec.{'.'.join(map(str, where))}: {message}") from None
+        runs.append(PlannedRun(spec, sweep, record, found))
+    return runs
+
+
+def last_profile(runs_dir: Path, sweep: str) -> str | None:
+    """The name of the profile of the newest submission; ``None`` if there was none."""
+    submissions = Jobs(runs_dir / sweep).submissions
+    return str(submissions[-1].content["profile"]) if submissions else None
+
+
+def check_name(runs_dir: Path, sweep: str) -> None:
+    """Raise :class:`SpecError` unless ``sweep`` is a name, and of a sweep that is there."""
+    if not NAME_PATTERN.match(sweep):
+        raise SpecError(f"{sweep!r}: is no sweep's name; expected letters, digits, '.', '_' and '-' only")
+    if not (runs_dir / sweep).is_dir():
+        raise SpecError(f"{runs_dir}: no sweep {sweep!r} here; expected a directory of that name")

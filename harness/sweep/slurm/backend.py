@@ -1,0 +1,77 @@
+"""A plan onto a cluster: what would be submitted, and the submission."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.sweep.plan import PlannedRun
+from harness.sweep.slurm.commands import SlurmError, check_profile, max_array_size
+from harness.sweep.slurm.packing import Packing, pack
+from harness.sweep.slurm.profile import Profile
+from harness.sweep.slurm.scheduler import read_queue
+from harness.sweep.slurm.submissions import Submission, current_user
+from harness.sweep.slurm.submit import submit_runs
+from harness.sweep.worker import runner_options
+
+DEFAULT_MAX_ARRAY_SIZE = 1001
+"""Slurm's own, where the cluster's configuration does not say otherwise."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a sweep is submitted to.
+
+    Attributes:
+        profile: of the cluster.
+        sweep: the sweep's name.
+        directory: ``runs/<sweep>``.
+    """
+
+    profile: Profile
+    sweep: str
+    directory: Path
+
+    def check(self) -> None:
+        """Raise :class:`SlurmError` where there is no Slurm, or not the profile's partition."""
+        check_profile(self.profile)
+
+    def pack(self, runs: Sequence[PlannedRun], *, dry: bool = False) -> Packing[PlannedRun]:
+        """``runs`` as jobs and arrays within this cluster's and the profile's limits.
+
+        Args:
+            runs: what is to be submitted.
+            dry: without a Slurm here, take its default limit.
+
+        Raises:
+            SlurmError: Slurm does not answer.
+        """
+        n_queued = 0
+        if self.profile.max_jobs is not None:
+            n_queued = len(read_queue([current_user()]).states)
+        try:
+            limit = max_array_size()
+        except SlurmError:
+            if not dry:
+                raise
+            limit = DEFAULT_MAX_ARRAY_SIZE
+        return pack(runs, self.profile, limit, n_queued)
+
+    def submit(
+        self,
+        packing: Packing[PlannedRun],
+        device: str,
+        *,
+        checkpoint_seconds: float | None = None,
+        fresh: bool = False,
+        allow_code_change: bool = False,
+    ) -> Iterator[tuple[Submission, str]]:
+        """Submit array after array; see :func:`harness.sweep.slurm.submit.submit_runs`.
+
+        What ``fresh`` drops is dropped now: a job that is put back goes on from its own checkpoints.
+        """
+        options = runner_options(
+            device, checkpoint_seconds=checkpoint_seconds, allow_code_change=allow_code_change
+        )
+        return submit_runs(packing.arrays, self.directory, self.sweep, self.profile, options, fresh=fresh)

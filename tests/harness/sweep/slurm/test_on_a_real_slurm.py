@@ -1,0 +1,348 @@
+"""Sweeps on a real Slurm: two nodes with two pretended GPUs each, on this machine. MaxArraySize is 5."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.records import RunRecord, find_runs
+from harness.runner.compare import compare
+from harness.sweep.cancel import cancel_sweep
+from harness.sweep.plan import PlannedRun, plan_run
+from harness.sweep.slurm.backend import Target
+from harness.sweep.slurm.profile import Profile
+from harness.sweep.slurm.submissions import Jobs, Submission
+from harness.sweep.slurm.submit import submit_runs
+from harness.sweep.state import found_state
+
+COUNTING = Path(__file__).parents[1] / "counting_worker.py"
+MakeRun = Callable[..., PlannedRun]
+MakeProfile = Callable[..., Profile]
+
+SWEEP = """
+n_timesteps: 200
+seeds: 6
+envs: [CartPole-v1]
+algos: {a2c: {hyperparameters: {n_steps: 20}}, acktr: {hyperparameters: {n_steps: 20}}}
+device: cpu
+"""
+PROFILE = """
+partition: gpu
+walltime: "0:10:00"
+gpus_per_job: 1
+runs_per_gpu: 2
+runs_per_job: 2
+"""
+
+
+def slurm(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def submit(runs: Sequence[PlannedRun], profile: Profile) -> list[tuple[Submission, str]]:
+    directory = runs[0].record.directory.parents[3]
+    packing = Target(profile, "s", directory).pack(runs)
+    return list(submit_runs(packing.arrays, directory, "s", profile, [], runner=[str(COUNTING)]))
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}\n{slurm('squeue', '-a')}"
+        time.sleep(0.1)
+
+
+def state_of(run: PlannedRun) -> str:
+    return found_state(run.record, Jobs(run.record.directory.parents[3]).of)[0]
+
+
+def counting(run: PlannedRun) -> bool:
+    status = run.record.status_file
+    return status.exists() and run.record.status().get("steps_per_second") == 10.0
+
+
+def journal(run: PlannedRun) -> list[list[str]]:
+    return [line.split() for line in (run.record.directory / "journal.txt").read_text().splitlines()]
+
+
+def wait_for_done(runs: Sequence[PlannedRun]) -> None:
+    wait_until(lambda: all(run.record.status()["state"] == "done" for run in runs), "done")
+
+
+def start_now(*ids: str) -> None:
+    """Start jobs that were put back; Slurm holds them back for two minutes.
+
+    It does so because news of their first end may still be under way, and would end them again.
+    """
+
+    def waits(job_id: str) -> bool:
+        return "PENDING" in slurm("squeue", "-h", "-r", "-j", job_id, "-o", "%T")
+
+    def steps() -> list[str]:
+        numbers = slurm("squeue", "-h", "-r", "-j", ",".join(ids), "-o", "%A").split()
+        names = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
+        return [name for name in names if any(f"slurmstepd: [{n}." in name for n in numbers)]
+
+    wait_until(lambda: all(map(waits, ids)), "put back")
+    wait_until(lambda: not steps(), "the first steps are gone")
+    time.sleep(3.0)
+    for job_id in ids:
+        slurm("scontrol", "update", f"job={job_id}", "StartTime=now")
+    wait_until(lambda: not any(map(waits, ids)), "started again")
+
+
+def test_a_sweep_equals_the_local_one(cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """12 runs, two on a GPU, in arrays of at most 5 jobs."""
+    monkeypatch.chdir(tmp_path)
+    Path("s.yaml").write_text(SWEEP)
+    Path("profile.yaml").write_text(PROFILE)
+    arguments = ["sweep", "s.yaml", "--backend", "./profile.yaml"]
+    submitted = CliRunner().invoke(app, arguments)
+    assert submitted.exit_code == 0, submitted.output
+    lines = submitted.stdout.splitlines()
+    assert lines[0] == "12 runs: 0 done, 12 to run"
+    assert [line.partition(": ")[2].split(",")[0] for line in lines[1:]] == ["5 jobs", "1 job"]
+    again = CliRunner().invoke(app, arguments)
+    assert "12 to run" not in again.stdout  # they are queued, or run
+    assert "submitted" not in again.stdout
+    records = find_runs(Path("runs/s"))
+    wait_until(lambda: all(r.status()["state"] in ("done", "failed") for r in records), "all ended", 280)
+    local = CliRunner().invoke(app, ["sweep", "s.yaml", "--jobs", "2", "--runs-dir", "local"])
+    assert local.exit_code == 0, local.output
+    for record in records:
+        other = RunRecord(Path("local") / record.directory.relative_to("runs"))
+        assert record.episodes()["return"].size > 0
+        assert [found for found in compare(other, record, 0) if found.difference] == []
+        assert len(record.attempts) == 1
+    assert "nothing to do: all 12 runs are done" in CliRunner().invoke(app, arguments).stdout
+
+
+def test_interruptions(cluster: Path, counting_run: MakeRun, profile: MakeProfile) -> None:
+    """USR2, an administrator's requeue, a killed worker, a killed slurmd: all runs end once, none anew."""
+    runs = [counting_run(seed, 120) for seed in range(4)]
+    ((submission, array),) = submit(runs, profile(gpus_per_job=1, runs_per_job=1, cpus_per_run=2))
+    wait_until(lambda: all(map(counting, runs)), "all count")
+    # Each node has GPUs 0 and 1.
+    assert sorted(journal(run)[0][0] for run in runs) == ["0", "0", "1", "1"]
+    assert {journal(run)[0][1] for run in runs} == {"2"}
+
+    usr2, requeued, worker, daemon = runs
+    restart_slurmd(cluster, slurm("squeue", "-h", "-j", f"{array}_3", "-o", "%N").strip())
+    os.kill(int(worker.record.status()["pid"]), signal.SIGKILL)
+    slurm("scancel", "--signal=USR2", f"{array}_0")
+    slurm("scontrol", "requeue", f"{array}_1")
+
+    wait_until(lambda: state_of(usr2) == "queued", "put back")
+    start_now(f"{array}_0", f"{array}_1")
+    wait_for_done(runs)
+    wait_until(lambda: not slurm("squeue", "-h", "-j", array).strip(), "no job is left")
+    for run in (usr2, requeued):
+        first, second = journal(run)
+        assert int(first[2]) == 0 < int(second[2]) < 120
+    assert len(journal(worker)) == 2
+    assert len(journal(daemon)) == 1
+    shares = [share.with_suffix(".starts").read_text() for share, _ in submission.shares]
+    assert [len(text.split()) for text in shares] == [2, 2, 1, 1]
+
+    def accounted() -> dict[str, str]:
+        lines = slurm("sacct", "-n", "-P", "-X", "-j", array, "-o", "JobID,State").splitlines()
+        return dict(line.split("|") for line in lines)
+
+    expected = {f"{array}_{index}": "COMPLETED" for index in range(4)}
+    wait_until(lambda: accounted() == expected, "accounting has heard of it")
+
+
+def restart_slurmd(conf: Path, node: str) -> None:
+    daemon = slurmd(conf, node)
+    command = daemon.cmdline()
+    daemon.kill()
+    wait_until(lambda: not daemon.is_running() or daemon.status() == psutil.STATUS_ZOMBIE, "killed")
+    start_slurmd(conf, node, command)
+
+
+def slurmd(conf: Path, node: str) -> psutil.Process:
+    return psutil.Process(int(conf.with_name(f"{node}.pid").read_text().split()[0]))
+
+
+def start_slurmd(conf: Path, node: str, command: Sequence[str]) -> None:
+    """Start it again, and note it where `devcluster down` looks for it."""
+    with conf.with_name(f"{node}.out").open("ab") as out:
+        again = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True, cwd="/")
+    began = Path(f"/proc/{again.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    conf.with_name(f"{node}.pid").write_text(f"{again.pid} {began}")
+    port = re.search(rf"^NodeName={node} .* Port=(\d+) ", conf.read_text(), re.MULTILINE)
+    assert port is not None
+    with socket.socket() as probe:
+        wait_until(lambda: probe.connect_ex(("127.0.0.1", int(port[1]))) == 0, "slurmd is back")
+    wait_until(lambda: "*" not in slurm("sinfo", "-h", "-n", node, "-o", "%t"), "the node answers")
+
+
+def test_where_a_job_must_not_be_put_back_a_follow_up_is_submitted(
+    cluster: Path, counting_run: MakeRun, profile: MakeProfile
+) -> None:
+    done, open_ = runs = [counting_run(0, 2), counting_run(1, 60)]
+    ((_, first),) = submit(runs, profile(requeue=False, runs_per_job=2))
+    wait_until(lambda: counting(open_) and done.record.status()["state"] == "done", "one is done")
+    slurm("scancel", "--signal=USR2", first)
+    wait_for_done(runs)
+    directory = open_.record.directory.parents[3]
+    submissions = Jobs(directory).submissions
+    assert [len(job[1]) for submission in submissions for job in submission.shares] == [2, 1]
+    assert len(journal(done)) == 1
+    assert [int(line[2]) > 0 for line in journal(open_)] == [False, True]
+
+
+def test_a_killed_supervisor_takes_its_workers_along_and_its_runs_go_on(
+    cluster: Path, counting_run: MakeRun, profile: MakeProfile
+) -> None:
+    run = counting_run(0, 40)
+    ((_, first),) = submit([run], profile())
+    wait_until(lambda: counting(run), "counts")
+    worker = psutil.Process(int(run.record.status()["pid"]))
+    supervisor = worker.parent()
+    assert supervisor is not None
+    supervisor.kill()
+    wait_until(
+        lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, "the worker is gone"
+    )
+    wait_until(lambda: not slurm("squeue", "-h", "-j", first).strip(), "the job has ended")
+    assert state_of(run) == "preempted"  # its process is known to be gone: this is its machine
+    submit([run], profile())
+    assert state_of(run) in ("queued", "running")
+    wait_for_done([run])
+
+
+def test_cancel_leaves_no_process_and_no_job(
+    cluster: Path, counting_run: MakeRun, profile: MakeProfile, tmp_path: Path
+) -> None:
+    """One job runs, two of its runs at a time; another never starts."""
+    running = [counting_run(seed, 600) for seed in range(3)]
+    waiting = counting_run(9, 600)
+    ((_, first),) = submit(running, profile(gpus_per_job=1, runs_per_gpu=2, runs_per_job=3))
+    ((_, never),) = submit([waiting], profile(options={"begin": "now+1hour"}))
+    wait_until(lambda: sum(map(counting, running)) == 2, "two count")
+    assert [state_of(run) for run in (*running, waiting)] == ["running", "running", "queued", "queued"]
+    pids = [int(run.record.status()["pid"]) for run in running[:2]]
+    cancelled = cancel_sweep(tmp_path / "runs", "s", wait=60)
+    assert set(cancelled.jobs) == {first, never}
+    assert (cancelled.n_runs, cancelled.remaining) == (4, ())
+    assert not slurm("squeue", "-h", "-j", f"{first},{never}").strip()
+    wait_until(lambda: not any(map(psutil.pid_exists, pids)), "no process is left", 10)
+    assert [state_of(run) for run in (*running, waiting)] == ["preempted", "preempted", "pending", "pending"]
+    assert not (waiting.record.directory / "journal.txt").exists()
+
+
+def test_nothing_of_a_directory_s_name_reaches_a_shell(
+    cluster: Path,
+    counting_run: MakeRun,
+    profile: MakeProfile,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    directory = tmp_path / 'it\'s $(touch here); `touch here` "q" & é'
+    runs = [plan_run(counting_run(seed, 2).spec, directory, "s") for seed in range(2)]
+    submit(runs, profile())
+    wait_for_done(runs)
+    assert [path.name for path in tmp_path.iterdir()] == [directory.name]
+
+
+def test_a_partition_that_does_not_exist(
+    cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("s.yaml").write_text(SWEEP)
+    Path("p.yaml").write_text(PROFILE.replace("partition: gpu", "partition: gpus"))
+    refused = CliRunner().invoke(app, ["sweep", "s.yaml", "--backend", "./p.yaml"])
+    assert refused.exit_code == 2
+    assert refused.stderr == (
+        "harness: profile p: partition: this cluster has no 'gpus'; expected one of gpu; "
+        "did you mean 'gpu'?\n"
+    )
+    assert find_runs(Path("runs")) == []
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_equals_a_whole_one(
+    cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real worker: told to stop by SIGUSR2 in the middle, put back, and gone on from its checkpoint."""
+    monkeypatch.chdir(tmp_path)
+    text = SWEEP.replace("200", "30_000").replace("seeds: 6", "seeds: 1")
+    Path("s.yaml").write_text(text)
+    Path("profile.yaml").write_text(PROFILE)
+    submitted = CliRunner().invoke(app, ["sweep", "s.yaml", "--backend", "./profile.yaml"])
+    assert submitted.exit_code == 0, submitted.output
+    (submission,) = Jobs(Path("runs/s")).submissions
+    job_id = str(submission.content["job_id"])
+    records = find_runs(Path("runs/s"))
+    wait_until(lambda: all(r.status().get("timesteps", 0) > 0 for r in records), "both train", 120)
+    slurm("scancel", "--signal=USR2", job_id)
+    start_now(job_id)
+    wait_until(lambda: all(r.status()["state"] in ("done", "failed") for r in records), "all ended", 200)
+    local = CliRunner().invoke(app, ["sweep", "s.yaml", "--runs-dir", "local"])
+    assert local.exit_code == 0, local.output
+    for record in records:
+        other = RunRecord(Path("local") / record.directory.relative_to("runs"))
+        assert [found for found in compare(other, record, 0) if found.difference] == []
+        assert [attempt["resumed_at"] > 0 for attempt in record.attempts] == [False, True]
+
+
+@pytest.mark.slow
+def test_a_short_walltime(cluster: Path, counting_run: MakeRun, profile: MakeProfile) -> None:
+    """Two minutes, of which Slurm's signal takes one: the run is put back and ends in its second job."""
+    run = counting_run(0, 1500)
+    ((submission, job_id),) = submit([run], profile(walltime="0:02:00", signal_seconds=60))
+    wait_until(lambda: counting(run), "counts")
+    wait_until(lambda: state_of(run) == "queued", "out of time", 180)
+    start_now(job_id)
+    wait_until(lambda: len(journal(run)) == 2, "goes on")
+    assert int(journal(run)[1][2]) > 0
+    cancel_sweep(submission.directory.parents[2], "s")
+
+
+@pytest.mark.slow
+def test_a_node_that_dies(cluster: Path, counting_run: MakeRun, profile: MakeProfile) -> None:
+    """slurmd, step and worker are killed: Slurm puts the job back, and the run ends on the other node."""
+    run = counting_run(0, 100)
+    ((_, job_id),) = submit([run], profile(gpus_per_job=1))
+    wait_until(lambda: counting(run), "counts")
+    node = slurm("squeue", "-h", "-j", job_id, "-o", "%N").strip()
+    daemon = slurmd(cluster, node)
+    worker = psutil.Process(int(run.record.status()["pid"]))
+    steps = [p for p in worker.parents() if p.name() == "slurmstepd"]
+    command = daemon.cmdline()
+    for process in (daemon, *steps, worker):
+        process.kill()
+    try:
+        wait_until(lambda: "PENDING" in slurm("squeue", "-h", "-j", job_id, "-o", "%T"), "put back", 200)
+        start_now(job_id)
+        wait_for_done([run])
+        assert len(journal(run)) == 2
+    finally:
+        start_slurmd(cluster, node, command)
+
+
+def test_a_second_cluster_in_the_same_directory_is_refused(cluster: Path) -> None:
+    script = Path(__file__).parents[4] / "slurm" / "devcluster"
+    refused = subprocess.run(
+        [sys.executable, str(script), "up", "--dir", str(cluster.parent)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert refused.stderr == f"devcluster: {cluster.parent} exists; expected none, or `down` first\n"
+    assert "UP" in slurm("scontrol", "ping")

@@ -1,0 +1,345 @@
+"""A sweep on a scheduler that is acted: what is submitted, what a state is made of, cancel, retry, prune."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.records import RunRecord, find_runs
+from harness.runner.lock import lock
+from harness.sweep.slurm.submissions import Jobs
+from harness.sweep.state import found_state
+
+SWEEP = """
+n_timesteps: 1000
+seeds: {seeds}
+envs: [CartPole-v1]
+algos: [a2c]
+device: cpu
+checkpoint_seconds: 60
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, fake_slurm: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with ``s.yaml`` (12 runs) and the profile ``p.yaml`` (3 runs a job)."""
+    place = tmp_path / "a place"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    Path("s.yaml").write_text(SWEEP.format(seeds=12))
+    Path("p.yaml").write_text('partition: cpu\nwalltime: "1:00:00"\nruns_per_job: 3\n')
+    return place
+
+
+def harness(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def sweep(*arguments: str) -> Result:
+    return harness("sweep", "s.yaml", "--backend", "./p.yaml", *arguments)
+
+
+def calls(fake_slurm: Path, name: str) -> list[list[str]]:
+    lines = (fake_slurm / "calls.txt").read_text().splitlines()
+    return [arguments for command, *arguments in map(json.loads, lines) if command == name]
+
+
+def seeds(directory: str = "runs/s") -> dict[int, RunRecord]:
+    return {int(record.directory.name.partition("-")[2]): record for record in find_runs(Path(directory))}
+
+
+def set_status(record: RunRecord, state: str, age: float = 0.0, **fields: Any) -> None:
+    content = {"state": state, "heartbeat": time.time() - age, "timesteps": 10, "n_timesteps": 1000, **fields}
+    record.status_file.write_text(json.dumps(content))
+
+
+def queue(fake_slurm: Path, **states: str) -> None:
+    lines = [f"{job.removeprefix('j')}|{state}|x\n" for job, state in states.items()]
+    (fake_slurm / "squeue.txt").write_text("".join(lines))
+
+
+def state_of(record: RunRecord) -> tuple[str, str | None]:
+    found, status = found_state(record, Jobs(Path("runs/s")).of)
+    return found, status.get("error")
+
+
+def test_a_submission(place: Path, fake_slurm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "very-secret")
+    done = sweep()
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[0] == "12 runs: 0 done, 12 to run"
+    assert done.stdout.splitlines()[1].startswith("submitted job 101: 4 jobs, ")
+    script = (fake_slurm / "101.sh").read_text()
+    assert "#SBATCH --array=0-3%4" in script
+    assert "--signal=USR2@120" in script
+    assert "'" + str(place) in script  # its space is quoted
+    (folder,) = Path("runs/s/.slurm").glob("*-1")
+    share = json.loads((folder / "share-0000.json").read_text())
+    assert share["options"] == ["--device", "cpu", "--checkpoint-seconds", "60.0"]
+    assert [RunRecord(Path(run)).status()["state"] for run in share["runs"]] == ["pending"] * 3
+    assert set(share["code"]) == {"commit", "dirty_digest", "digest", "packages"}
+    pickles = list((folder / "jobs").glob("*.pkl"))
+    assert len(pickles) == 4
+    assert all(pickle.stat().st_size < 1000 for pickle in pickles)  # a function's name and a path
+    for path in [*place.rglob("*"), fake_slurm / "101.sh"]:
+        if path.is_file():
+            assert b"very-secret" not in path.read_bytes()
+
+
+def test_only_the_difference_is_submitted(place: Path, fake_slurm: Path) -> None:
+    sweep()
+    queue(fake_slurm, j101_0="RUNNING", j101_1="PENDING", j101_2="PENDING", j101_3="PENDING")
+    assert sweep().stdout == "12 runs: 0 done, 12 queued, 0 to run\n"
+    (place / "s.yaml").write_text(SWEEP.format(seeds=14))
+    again = sweep()
+    assert again.stdout.splitlines()[0] == "14 runs: 0 done, 12 queued, 2 to run"
+    assert again.stdout.splitlines()[1].startswith("submitted job 102: 1 job, ")
+    assert "--array" not in (fake_slurm / "102.sh").read_text()
+
+
+@pytest.mark.parametrize(
+    ("status", "age", "job", "expected"),
+    [
+        ("pending", 0, "PENDING", "queued"),
+        ("pending", 0, None, "pending"),  # its job ended before it came to it
+        ("pending", 0, "A_NEW_WORD", "queued"),
+        ("preempted", 0, "PENDING", "queued"),
+        ("preempted", 0, None, "preempted"),
+        ("running", 0, "RUNNING", "running"),
+        ("running", 0, None, "running"),  # the heartbeat is young: the file is believed
+        ("running", 3600, "RUNNING", "running"),  # the file server may be slow
+        ("running", 3600, "COMPLETING", "running"),
+        ("running", 3600, "A_NEW_WORD", "running"),
+        ("running", 3600, "PENDING", "queued"),  # put back
+        ("running", 3600, None, "lost"),
+        ("running", -3600, None, "lost"),  # a clock has jumped
+        ("done", 3600, None, "done"),
+        ("failed", 3600, "RUNNING", "failed"),
+    ],
+)
+def test_a_state(
+    status: str, age: float, job: str | None, expected: str, place: Path, fake_slurm: Path
+) -> None:
+    sweep()
+    record = seeds()[0]
+    set_status(record, status, age, hostname="a-node", pid=1)
+    queue(fake_slurm, **({"j101_0": job} if job else {}))
+    assert state_of(record)[0] == expected
+
+
+def test_a_lost_run_says_how_its_job_ended(place: Path, fake_slurm: Path) -> None:
+    sweep()
+    record = seeds()[5]
+    set_status(record, "running", 3600, hostname="a-node", pid=1)
+    (fake_slurm / "sacct.txt").write_text("101_0|COMPLETED\n101_1|NODE_FAIL\n")
+    assert state_of(record) == ("lost", "the worker is gone; its job: NODE_FAIL")
+    (fake_slurm / "sacct.txt").write_text("101_1|A_NEW_WORD\n")
+    assert state_of(record)[0] == "running"
+
+
+@pytest.mark.parametrize("status", ["pending", "running"])
+def test_a_scheduler_that_is_down_loses_nothing(status: str, place: Path, fake_slurm: Path) -> None:
+    sweep()
+    record = seeds()[0]
+    set_status(record, status, 3600, hostname="a-node", pid=1)
+    (fake_slurm / "squeue.txt").unlink()
+    assert state_of(record)[0] == {"pending": "queued", "running": "running"}[status]
+    assert "submitted" not in sweep().stdout
+
+
+def test_a_submission_whose_id_was_never_noted_is_found_by_its_name(place: Path, fake_slurm: Path) -> None:
+    sweep()
+    (path,) = Path("runs/s/.slurm").glob("*/submission.json")
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "job_id": None}))
+    assert state_of(seeds()[0])[0] == "pending"
+    (fake_slurm / "squeue.txt").write_text(f"77_[0-3]|PENDING|{content['name']}\n")
+    assert state_of(seeds()[0])[0] == "queued"
+
+
+def test_status_counts_and_says_what_is_lost(place: Path, fake_slurm: Path) -> None:
+    sweep()
+    found = seeds()
+    queue(fake_slurm, j101_1="RUNNING")
+    set_status(found[0], "done")
+    set_status(found[1], "running", 3600, hostname="a-node", pid=1)
+    content = json.loads(harness("status", "s", "--json").stdout)
+    counts = {state: n for state, n in content["rows"][0]["counts"].items() if n}
+    assert counts == {"done": 1, "queued": 3, "lost": 1, "pending": 7}
+    assert content["failures"][0]["directory"] == str(found[1].directory)
+    queue(fake_slurm)
+    lines = harness("status", "s", "--json", "--watch").stdout.splitlines()
+    assert json.loads(lines[-1])["rows"][0]["counts"]["queued"] == 0
+
+
+def test_retry_starts_what_ended_badly(place: Path, fake_slurm: Path) -> None:
+    Path("slurm").mkdir()
+    Path("p.yaml").rename("slurm/p.yaml")
+    assert harness("sweep", "s.yaml", "--backend", "p").exit_code == 0
+    found = seeds()
+    set_status(found[0], "failed", error="it broke")
+    set_status(found[1], "running", 3600, hostname="a-node", pid=1)
+    set_status(found[2], "done")
+    assert "1 job," in harness("retry", "s", "--lost").stdout
+    (share,) = json.loads((place / "runs/s/.slurm").joinpath(newest(), "submission.json").read_text())[
+        "shares"
+    ]
+    assert [run.rpartition("/")[2] for run in share["runs"]] == ["seed-1"]
+    queue(fake_slurm, j102="PENDING")
+    assert "submitted job 103: 1 job" in harness("retry", "s").stdout  # the failed one
+    queue(fake_slurm, j102="PENDING", j103="PENDING")
+    assert harness("retry", "s").stdout == "nothing to do: no run is failed or lost\n"
+
+
+def newest() -> str:
+    return Jobs(Path("runs/s")).submissions[-1].directory.name
+
+
+def test_runs_no_longer_named_are_reported_and_cancelled_only_with_prune(
+    place: Path, fake_slurm: Path
+) -> None:
+    sweep()
+    queue(fake_slurm, j101_0="RUNNING", j101_1="PENDING", j101_2="PENDING", j101_3="PENDING")
+    (place / "s.yaml").write_text(SWEEP.format(seeds=7))
+    said = sweep().stdout
+    assert said.count("no longer in the file: ") == 5
+    assert not (fake_slurm / "calls.txt").read_text().count("scancel")
+    pruned = sweep("--prune")
+    assert "pruned: 5 queued or running runs that the file no longer names" in pruned.stdout
+    assert calls(fake_slurm, "scancel") == [["101_3"]]  # job 2 holds run 6, which is wanted
+    (submission,) = Jobs(Path("runs/s")).submissions
+    assert sorted(int(run.rpartition("-")[2]) for run in submission.cancelled()) == [7, 8, 9, 10, 11]
+    (place / "s.yaml").write_text(SWEEP.format(seeds=8))
+    assert sweep().stdout.splitlines()[0] == "8 runs: 0 done, 7 queued, 1 to run"
+
+
+def test_cancel(place: Path, fake_slurm: Path) -> None:
+    sweep()
+    (fake_slurm / "squeue.txt").write_text("")
+    assert harness("cancel", "s").stdout == "nothing to cancel: nothing runs or waits\n"
+    (fake_slurm / "squeue.txt").unlink()
+    refused = harness("cancel", "s")
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert "squeue does not answer" in refused.stderr
+    for name in ("../s", "nothing", "a b"):
+        refused = harness("cancel", name)
+        assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+
+
+def test_cancel_stops_a_supervisor_on_this_machine(place: Path) -> None:
+    code = (
+        "import pathlib, signal\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n"
+        "from harness.runner.lock import lock\n"
+        "with lock(pathlib.Path('runs/s'), 'sweep'):\n"
+        "    print('held', flush=True)\n"
+        "    signal.sigwait([signal.SIGTERM])\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert harness("cancel", "s").stdout == f"stopped process {holder.pid}\n"
+        assert holder.wait(10) == 0
+
+
+def test_cancel_of_a_sweep_on_another_machine_names_it(place: Path) -> None:
+    with lock(Path("runs/s"), "sweep 's'"):
+        Path("runs/s/.lock").write_text("process 7 on a-node\n")
+        refused = harness("cancel", "s")
+    assert refused.exit_code == 2
+    assert "is already being run by process 7 on a-node" in refused.stderr
+    assert refused.stderr.endswith("; cancel it there\n")
+
+
+def test_watch_stays_until_all_has_ended(place: Path) -> None:
+    watched = sweep("--watch")  # nothing is in the acted queue, so that all has ended at once
+    assert watched.stdout.splitlines()[1].startswith("submitted job 101: 4 jobs")
+    assert "pending" in watched.stdout
+    refused = harness("sweep", "s.yaml", "--watch")
+    assert refused.stderr.startswith("harness: --watch: expected a cluster's profile")
+
+
+def test_logs_follow_a_run_to_its_end(place: Path) -> None:
+    sweep()
+    record = seeds()[0]
+    record.log_file.write_text("first\nsecond\n")
+    set_status(record, "running")
+    arguments = ["-m", "harness.cli", "logs", str(record.directory), "-n", "1", "-f"]
+    with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True) as follower:
+        assert follower.stdout is not None
+        assert follower.stdout.readline() == "second\n"
+        with record.log_file.open("a") as log:
+            log.write("third\n")
+        assert follower.stdout.readline() == "third\n"
+        set_status(record, "done")
+        assert follower.wait(30) == 0
+
+
+def test_a_refused_submission_leaves_nothing_of_itself(place: Path, fake_slurm: Path) -> None:
+    (fake_slurm / "sbatch.refuses").write_text(
+        "sbatch: error: QOSMaxSubmitJobPerUserLimit\n"
+        "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy"
+    )
+    refused = sweep()
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("harness: profile p: ")
+    assert "Job violates accounting/QOS policy" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert Jobs(Path("runs/s")).submissions == []
+    (fake_slurm / "sbatch.refuses").unlink()
+    assert "submitted job 101: 4 jobs" in sweep().stdout
+
+
+@pytest.mark.usefixtures("no_slurm")
+def test_no_slurm_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("s.yaml").write_text(SWEEP.format(seeds=2))
+    Path("p.yaml").write_text('walltime: "1:00:00"\n')
+    refused = sweep()
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        "harness: sinfo: not found; expected Slurm's programs on this machine's PATH\n",
+    )
+    assert find_runs(Path("runs")) == []
+    assert "to start on ./p.yaml: 2 runs in 2 jobs, 1 array (2)" in sweep("--dry-run").stdout
+
+
+def test_two_at_once(place: Path) -> None:
+    with lock(Path("runs/s"), "sweep 's'"):
+        refused = sweep()
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith(f"harness: sweep 's' is already being run by process {os.getpid()} on ")
+
+
+def test_a_percent_sign_in_the_runs_directory_is_refused(place: Path) -> None:
+    refused = sweep("--runs-dir", "%j")
+    assert refused.exit_code == 2
+    assert "expected no '%' in it" in refused.stderr
+
+
+def test_fresh_drops_checkpoints_at_submission(place: Path) -> None:
+    sweep()
+    record = seeds()[0]
+    checkpoint = record.checkpoints_directory / "00000010"
+    checkpoint.mkdir(parents=True)
+    set_status(record, "preempted")
+    sweep()
+    assert checkpoint.exists()
+    set_status(record, "preempted")
+    sweep("--fresh")
+    assert not checkpoint.exists()
+    assert record.status()["timesteps"] == 0
+    assert (
+        "--fresh"
+        not in json.loads((Path("runs/s/.slurm") / newest() / "share-0000.json").read_text())["options"]
+    )

@@ -1,0 +1,86 @@
+"""What is read into Slurm's words: states cut off or never heard of, foreign arrays, commands that fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.sweep.slurm.scheduler import Phase, job_ids, judge, phase_of, read_accounting, read_queue
+
+
+@pytest.mark.parametrize(
+    ("word", "phase"),
+    [
+        ("RUNNING", "running"),
+        ("COMPLETING", "running"),
+        ("completed", "ended"),
+        ("CANCELLED by 1000", "ended"),
+        ("CANCELLED+", "ended"),
+        ("OUT_OF_ME+", "ended"),
+        ("NODE_FAIL", "ended"),
+        ("REQUEUE_HOLD", "queued"),
+        ("COMPLET", "unknown"),  # COMPLETED or COMPLETING
+        ("PREEMPTE", "ended"),
+        ("LAUNCHING_TO_MARS", "unknown"),
+        ("", "unknown"),
+        ("RE", "unknown"),
+    ],
+)
+def test_states(word: str, phase: Phase) -> None:
+    assert phase_of(word) == phase
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("7", ["7"]),
+        ("7_3", ["7_3"]),
+        ("7_[0-2,5%3]", ["7_0", "7_1", "7_2", "7_5"]),
+        ("4_[1%1]", ["4_1"]),
+        ("4_[0-6:3]", ["4_0", "4_3", "4_6"]),
+        ("4_[0-2,...", ["4_0", "4_1", "4_2"]),
+        ("4_[0-999999999]", []),
+        ("7+1", []),
+        ("7.batch", []),
+        ("", []),
+    ],
+)
+def test_ids(text: str, ids: list[str]) -> None:
+    assert job_ids(text) == ids
+
+
+def test_the_queue_comes_first(fake_slurm: Path) -> None:
+    (fake_slurm / "squeue.txt").write_text(
+        "5_0|RUNNING|mine\n5_[1-2%1]|PENDING|mine\nnonsense\n9|ODD|o|ther\n"
+    )
+    (fake_slurm / "sacct.txt").write_text("5_0|FAILED\n8_0|TIMEOUT\n8_1|SOMETHING_NEW\n")
+    queue = read_queue(["me"])
+    assert queue.names == {"mine": "5", "o|ther": "9"}
+    judged = {
+        i: judge(i, queue, lambda: read_accounting("8")) for i in ("5_0", "5_2", "9", "8_0", "8_1", "8_2")
+    }
+    assert {i: (job.phase, job.said) for i, job in judged.items()} == {
+        "5_0": ("running", "RUNNING"),
+        "5_2": ("queued", "PENDING"),
+        "9": ("unknown", "ODD"),
+        "8_0": ("ended", "TIMEOUT"),
+        "8_1": ("unknown", "SOMETHING_NEW"),
+        "8_2": ("ended", "no longer in the queue"),
+    }
+
+
+def test_without_sacct_a_job_out_of_the_queue_has_ended(fake_slurm: Path) -> None:
+    (fake_slurm / "sacct.txt").unlink()
+    assert judge("5", read_queue(["me"]), lambda: read_accounting("5")).phase == "ended"
+
+
+def test_without_squeue_nothing_is_known(fake_slurm: Path) -> None:
+    (fake_slurm / "squeue.txt").unlink()
+    (fake_slurm / "sacct.txt").write_text("5|FAILED\n")
+    assert judge("5", read_queue(["me"]), lambda: read_accounting("5")).phase == "unknown"
+
+
+@pytest.mark.usefixtures("no_slurm")
+def test_without_slurm_nothing_is_known() -> None:
+    assert judge("5", read_queue(["me"]), lambda: read_accounting("5")).phase == "unknown"
