@@ -69,7 +69,7 @@ class NormalisedFeatures(FlattenExtractor):
         ({"critic_kwargs": {"norm": "euclid"}}, "critic_kwargs.norm: expected 'gauss_newton' or"),
         (
             {"eta_max": -1.0},
-            "eta_max: expected a number >= 0, 'lin_<number>', or {linear: [start, end]}, got",
+            "eta_max: expected a number >= 0, 'lin_<number>', or {linear: [start, end]} or ",
         ),
         ({"eta_max": "linear"}, "eta_max: expected a number >= 0"),
         ({"delta": float("nan")}, "delta: expected a number >= 0"),
@@ -106,7 +106,7 @@ class NormalisedFeatures(FlattenExtractor):
             "policy: ACKTR would never train lstm_actor.weight_ih_l0 of RecurrentActorCriticPolicy",
         ),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
 def test_bad_arguments_are_refused_in_one_line(arguments: dict[str, Any], message: str) -> None:
     env = make_vec_env("Pendulum-v1", n_envs=1)
