@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from harness.commands.output import RUNS_DIR, AllowCodeChange, Fresh, Json, RunsDir, print_json
+from harness.commands.run_options import Algo, Assignments, Env, Preset, Protocol, RunFile, Seed, Timesteps
 from harness.commands.sweep import execute, finish
 
 if TYPE_CHECKING:
@@ -15,22 +16,14 @@ if TYPE_CHECKING:
 
 
 def run(
-    file: Annotated[
-        Path | None,
-        typer.Argument(help="run.json of an earlier run, or a RunSpec in JSON.", metavar="[RUN.json]"),
-    ] = None,
-    algo: Annotated[str | None, typer.Option(help="Agent; `harness algos` lists them.")] = None,
-    env: Annotated[str | None, typer.Option(help="Environment; `harness envs` lists them.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed, 0 or more.")] = None,
-    timesteps: Annotated[str | None, typer.Option(help="Agent decisions, e.g. 1e6.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Preset of the agent.")] = None,
-    protocol: Annotated[
-        str | None, typer.Option(help="How the environment is played; `harness envs` lists the protocols.")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Set a hyper-parameter, e.g. eta_max=0.2.", metavar="NAME=VALUE"),
-    ] = None,
+    file: RunFile = None,
+    algo: Algo = None,
+    env: Env = None,
+    seed: Seed = None,
+    timesteps: Timesteps = None,
+    preset: Preset = None,
+    protocol: Protocol = None,
+    assignments: Assignments = None,
     name: Annotated[str, typer.Option(help="The sweep that the run belongs to.")] = "adhoc",
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
     checkpoint_seconds: Annotated[

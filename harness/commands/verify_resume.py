@@ -10,28 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.commands.output import Json, print_json, print_table
+from harness.commands.run_options import Algo, Assignments, Env, Preset, Protocol, RunFile, Seed, Timesteps
 
 if TYPE_CHECKING:
     from harness.runner.verify import Verdict
 
 
 def verify_resume(
-    file: Annotated[
-        Path | None,
-        typer.Argument(help="run.json of an earlier run, or a RunSpec in JSON.", metavar="[RUN.json]"),
-    ] = None,
-    algo: Annotated[str | None, typer.Option(help="Agent; `harness algos` lists them.")] = None,
-    env: Annotated[str | None, typer.Option(help="Environment; `harness envs` lists them.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed, 0 or more.")] = None,
-    timesteps: Annotated[str | None, typer.Option(help="Agent decisions, e.g. 1e5.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Preset of the agent.")] = None,
-    protocol: Annotated[
-        str | None, typer.Option(help="How the environment is played; `harness envs` lists the protocols.")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Set a hyper-parameter, e.g. eta_max=0.2.", metavar="NAME=VALUE"),
-    ] = None,
+    file: RunFile = None,
+    algo: Algo = None,
+    env: Env = None,
+    seed: Seed = None,
+    timesteps: Timesteps = None,
+    preset: Preset = None,
+    protocol: Protocol = None,
+    assignments: Assignments = None,
     kills: Annotated[int, typer.Option("-k", "--kills", min=1, help="Interruptions.")] = 8,
     draw: Annotated[int, typer.Option(help="Seed of their kinds and moments.")] = 0,
     checkpoint_seconds: Annotated[
