@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures import COLOURS, LINE_STYLES, SINGLE_PANEL_SIZE
+from analysis.figures import SINGLE_PANEL_SIZE
+from analysis.figures_panel import empty_figure, legend_below, looks_of
 from analysis.formats import returns_text, short_env_id, timesteps_text
 from analysis.load import Setting
 from analysis.scores import human_normalised_curves, human_normalised_scores
@@ -25,7 +25,7 @@ from analysis.statistics.seeds import spread
 REPLICATIONS = 2_000
 POINTS = 100
 BAND_TEXT = "95 % interval, pointwise (stratified bootstrap of whole runs)"
-PALE = 0.35  # of the colour map, below which text on it is black
+PALE = 0.62  # of the colour map: black text below, white above, at a contrast of 4.5 or more
 
 
 def efficiency_figure(settings: Sequence[Setting]) -> Figure | None:
@@ -74,9 +74,7 @@ def sensitivity_figure(grid: Grid) -> Figure:
         list(dict.fromkeys(point[i] for point in grid.points.values())) for i in range(len(grid.axes))
     ]
     rows, columns = (axis_values[0], axis_values[1]) if len(grid.axes) == 2 else ([None], axis_values[0])
-    figure = Figure(figsize=(1.0 + 1.3 * len(columns), (0.9 + 0.6 * len(rows)) * len(env_ids) + 0.3))
-    figure.set_layout_engine("constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(1.0 + 1.3 * len(columns), (0.9 + 0.6 * len(rows)) * len(env_ids) + 0.3)
     chosen = chosen_setting(grid.cells)
     for axes, env_id in zip(figure.subplots(len(env_ids), 1, squeeze=False).ravel(), env_ids, strict=True):
         means = np.full((len(rows), len(columns)), np.nan)
@@ -112,19 +110,19 @@ def _frame(place: tuple[int, int]) -> Patch:
 
 
 def _figure() -> tuple[Figure, Axes]:
-    figure = Figure(figsize=SINGLE_PANEL_SIZE, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(*SINGLE_PANEL_SIZE)
     return figure, figure.subplots()
 
 
 def _draw(axes: Axes, x: npt.NDArray[np.float64], curves: Mapping[str, Sequence[Interval]]) -> None:
-    for number, (name, points) in enumerate(curves.items()):
-        colour, style = COLOURS[number % len(COLOURS)], LINE_STYLES[number % len(LINE_STYLES)]
-        axes.plot(x, [point.estimate for point in points], color=colour, linestyle=style, lw=1.8, label=name)
+    looks = looks_of(curves)
+    for name, points in curves.items():
+        look = looks[name]
+        axes.plot(x, [point.estimate for point in points], lw=1.8, label=name, **look.options)
         if any(point.low is not None for point in points):
             low = [point.estimate if point.low is None else point.low for point in points]
             high = [point.estimate if point.high is None else point.high for point in points]
-            axes.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
+            axes.fill_between(x, low, high, color=look.colour, alpha=0.18, lw=0)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.grid(color="#dddddd", lw=0.6)
     axes.set_axisbelow(True)
@@ -138,4 +136,4 @@ def _legend(figure: Figure, axes: Axes, curves: Mapping[str, Sequence[Interval]]
     if len(missing) < len(curves):
         handles.append(Patch(color="#888888", alpha=0.3, lw=0, label=BAND_TEXT))
     handles += [Patch(alpha=0, label=reason) for reason in reasons]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    legend_below(figure, handles)

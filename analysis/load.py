@@ -141,7 +141,7 @@ def load_sweeps(runs_dir: Path, sweeps: Sequence[str]) -> Loaded:
     groups: dict[_Key, list[tuple[Run, dict[str, Any]]]] = defaultdict(list)
     variants: dict[_Key, Variant] = {}
     unreadable = []
-    for directory in dict.fromkeys(_sweep_directory(runs_dir, sweep) for sweep in sweeps):
+    for directory in dict.fromkeys(sweep_directory(runs_dir, sweep) for sweep in sweeps):
         records = find_runs(directory)
         if not records:
             raise SweepError(f"{directory}: sweep without runs")
@@ -265,7 +265,8 @@ def _logged_curve(record: RunRecord) -> Curve | None:
     return Curve(timesteps, returns)
 
 
-def _sweep_directory(runs_dir: Path, sweep: str) -> Path:
+def sweep_directory(runs_dir: Path, sweep: str) -> Path:
+    """The directory of a sweep, given by name or path; raises :class:`SweepError` where there is none."""
     if not sweep:
         raise SweepError("expected the name of a sweep, got an empty one")
     for directory in (runs_dir / sweep, Path(sweep)):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from analysis.sections.aggregates import aggregates_table, improvement_table
 from analysis.sections.best_seeds import best_seeds_table
 from analysis.sections.comparisons import comparisons_table
 from analysis.sections.grids import find_grids, grid_table, tuning_table
+from analysis.sections.sequential import find_looks, sequential_table
 from analysis.sections.time_to_level import time_to_level_table
 from analysis.statistics.curves import Band
 from analysis.tables import Table
@@ -75,7 +76,7 @@ class Report:
             parts += ["## Warnings", "\n".join(f"- {warning}" for warning in self.warnings)]
         for table in self.sections.values():
             parts += [f"## {table.title}", table.to_markdown().rstrip("\n")]
-        parts += [f"![{_figure_title(name)}]({name}.png)" for name in figures]
+        parts += [f"![{figure_title(name)}]({name}.png)" for name in figures]
         return "\n\n".join(parts) + "\n"
 
     def write(self, directory: Path, band: Band = "range") -> list[Path]:
@@ -135,10 +136,17 @@ def report(
     if baseline is not None and baseline not in names:
         raise SweepError(f"baseline: no agent {baseline!r}, expected one of {', '.join(names)}")
     warnings = [*loaded.unreadable, *_run_warnings(settings), *_code_warnings(settings)]
-    warnings += _missing_warnings(settings) + _unlike_warnings(settings)
+    looks, damaged = find_looks(settings)
+    warnings += damaged + _missing_warnings(settings, set(looks)) + _unlike_warnings(settings)
+    warnings += [
+        f"sweep {sweep}: its seeds were added until decided; p-values of other tables than 'Sequential "
+        "comparisons' take their number as fixed"
+        for sweep in looks
+    ]
     if baseline is None and len(names) > MAX_PAIRED_AGENTS:
         warnings.append(f"{len(names)} agents are too many to compare every pair: name a baseline")
     sections = {
+        "sequential": sequential_table(looks, settings),
         "time-to-level": time_to_level_table(settings, reference_of),
         "comparisons": comparisons_table(settings, reference_of, baseline=baseline, paired=paired),
         "aggregates": aggregates_table(settings),
@@ -156,7 +164,8 @@ def report(
     )
 
 
-def _figure_title(name: str) -> str:
+def figure_title(name: str) -> str:
+    """What the figure of this file name shows: ``sensitivity-a2c`` -> ``Sensitivity of a2c``."""
     titles = {
         "curves": "Learning curves",
         "efficiency": "Sample efficiency",
@@ -226,8 +235,11 @@ def _unlike_warnings(settings: Sequence[Setting]) -> list[str]:
     return warnings
 
 
-def _missing_warnings(settings: Sequence[Setting]) -> list[str]:
-    """Seeds and environments that a sweep has in one place and not in another."""
+def _missing_warnings(settings: Sequence[Setting], sequential: Collection[str]) -> list[str]:
+    """Seeds and environments that a sweep has in one place and not in another.
+
+    Rows of ``sequential`` sweeps have as many seeds as it took.
+    """
     warnings = []
     by_sweep: dict[str, list[Setting]] = defaultdict(list)
     for setting in settings:
@@ -236,7 +248,7 @@ def _missing_warnings(settings: Sequence[Setting]) -> list[str]:
         seeds = {run.seed for setting in members for run in setting.runs}
         for setting in members:
             missing = sorted(seeds - {run.seed for run in setting.runs})
-            if missing:
+            if missing and sweep not in sequential:
                 listed = ", ".join(map(str, missing))
                 place = f"{setting.name} on {short_env_id(setting.env_id)}"
                 warnings.append(f"{place}: no run with seed {listed}, unlike other rows of sweep {sweep}")

@@ -23,7 +23,7 @@ COLUMNS = (
     Column(f"Last {LAST_WINDOW}"),
     Column(f"Best {TOP_WINDOW}"),
     Column("Reference"),
-    Column("Episode N"),
+    Column("Episode N", sort_by="episode_n"),
     Column("Timestep"),
     Column("Steps/s"),
 )

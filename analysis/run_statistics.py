@@ -39,3 +39,17 @@ def crossing(run: Run, reference: Reference) -> tuple[int | None, int] | None:
         return None if found is None else (found.episode, found.timestep(run.episodes.timesteps))
     reached = np.flatnonzero(run.curve.returns >= reference.value)
     return (None, int(run.curve.timesteps[reached[0]])) if len(reached) else None
+
+
+def mean_height(run: Run, window: int = LAST_WINDOW) -> float | None:
+    """Area under the learning curve by the budget: the mean return over all timesteps of the run.
+
+    Before the first episode's end the curve has its first value, after the last one's its last. None without
+    episodes and without a curve.
+    """
+    curve = learning_curve(run, window)
+    if not len(curve.timesteps):
+        return None
+    timesteps = np.concatenate([[0.0], curve.timesteps, [max(run.n_timesteps, curve.timesteps[-1])]])
+    returns = np.concatenate([curve.returns[:1], curve.returns, curve.returns[-1:]])
+    return float(np.trapezoid(returns, timesteps) / timesteps[-1])

@@ -23,10 +23,15 @@ Scalar = str | int | float | bool | None
 
 @dataclass(frozen=True)
 class Column:
-    """A column's title and alignment."""
+    """A column's title and alignment, and the name of the value that sorts it (by default the first).
+
+    ``wrap`` lets a terminal break the lines of a column that is aligned to the left.
+    """
 
     title: str
     align: Literal["left", "right"] = "right"
+    sort_by: str | None = None
+    wrap: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,18 @@ class Table:
         """One dict of values per row."""
         return [{name: value for entry in row for name, value in entry.values.items()} for row in self.rows]
 
+    def sort_keys(self) -> list[list[Scalar]]:
+        """``[rows][columns]`` what rows are sorted by: numbers and None, or texts where any entry has one."""
+        columns = [self._sort_keys(index, column) for index, column in enumerate(self.columns)]
+        return [list(keys) for keys in zip(*columns, strict=True)]
+
+    def _sort_keys(self, index: int, column: Column) -> list[Scalar]:
+        entries = [row[index] for row in self.rows]
+        name = column.sort_by
+        keys = [next(iter(e.values.values()), None) if name is None else e.values[name] for e in entries]
+        numeric = all(key is None or isinstance(key, int | float) for key in keys) and set(keys) != {None}
+        return keys if numeric else [entry.text for entry in entries]
+
     def to_rich(self) -> rich.table.Table:
         """For a terminal: ``rich.print(table.to_rich())``."""
         table = rich.table.Table(
@@ -75,7 +92,8 @@ class Table:
             box=rich.box.SIMPLE_HEAD,
         )
         for column in self.columns:
-            table.add_column(column.title, justify=column.align, no_wrap=column.align == "left")
+            no_wrap = column.align == "left" and not column.wrap
+            table.add_column(column.title, justify=column.align, no_wrap=no_wrap)
         for row in self.rows:
             table.add_row(*(Text(entry.text) for entry in row))
         return table

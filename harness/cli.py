@@ -23,11 +23,13 @@ from harness.commands.export_results import export_results
 from harness.commands.import_results import import_results
 from harness.commands.logs import logs
 from harness.commands.report import report
+from harness.commands.reproduce import reproduce
 from harness.commands.retry import retry
 from harness.commands.run import run
 from harness.commands.status import status
 from harness.commands.sweep import sweep
 from harness.commands.verify_resume import verify_resume
+from harness.commands.wandb import wandb
 
 EXIT_USAGE = 2
 
@@ -91,6 +93,7 @@ for _command in (
     retry,
     evaluate,
     report,
+    reproduce,
     algos,
     envs,
     logs,
@@ -101,6 +104,7 @@ for _command in (
 app.command(name="import")(import_results)
 app.command(name="export")(export_results)
 app.add_typer(bench, name="bench")
+app.add_typer(wandb, name="wandb")
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ Layout (one directory per run)::
       model.zip       SB3-loadable final model; protocol_state.npz beside it
       evaluation-*    what ``harness evaluate`` measured (:mod:`harness.evaluation.record`)
       log.txt         stdout and stderr of every attempt
+      tensorboard/    progress.csv as event files, and
+      wandb/          what the run's tracker remembers (:mod:`harness.tracking`), where these were asked for
 
 Everything else (tables, figures, trackers) is derived from these files and can be rebuilt from them.
 Nothing here imports torch or gymnasium, so that listing ten thousand runs stays cheap.
@@ -199,6 +201,11 @@ class RunRecord:
         return self.directory / "progress.csv"
 
     @property
+    def tensorboard_directory(self) -> Path:
+        """Path of ``tensorboard/``: event files, where they were asked for."""
+        return self.directory / "tensorboard"
+
+    @property
     def log_file(self) -> Path:
         """Path of ``log.txt``."""
         return self.directory / "log.txt"
@@ -296,8 +303,9 @@ class RunRecord:
         files = (self.episodes_file, self.progress_file, self.model_file, self.protocol_state_file)
         for file in (*files, *self.directory.glob("evaluation-*")):
             file.unlink(missing_ok=True)
-        if self.checkpoints_directory.exists():
-            shutil.rmtree(self.checkpoints_directory)
+        for directory in (self.checkpoints_directory, self.tensorboard_directory):
+            if directory.exists():
+                shutil.rmtree(directory)
 
     def set_status(self, state: State, **fields: Any) -> None:
         """Replace ``status.json``: ``state``, a heartbeat (unix seconds) and the given fields."""

@@ -45,22 +45,51 @@ class Document:
         self.data = data
         self._lines = lines or {}
         self._overrides: dict[KeyPath, str] = {}
+        self._origins: dict[KeyPath, KeyPath] = {}
 
     def where(self, path: KeyPath) -> str:
         """``file.yaml:LINE`` of the key at ``path`` or of the nearest one around it, or ``--set KEY``."""
-        for length in range(len(path), 0, -1):
-            prefix = path[:length]
-            if prefix in self._overrides:
-                return f"--set {self._overrides[prefix]}"
-            if prefix in self._lines:
-                return f"{self.name}:{self._lines[prefix]}"
-        return f"{self.name}:{self._lines[()]}" if () in self._lines else self.name
+        source, key = self._source(path)
+        if key is not None:
+            return f"--set {key}"
+        for length in range(len(source), -1, -1):
+            if source[:length] in self._lines:
+                return f"{self.name}:{self._lines[source[:length]]}"
+        return self.name
 
     def error(self, path: KeyPath, message: str) -> SpecError:
         """The error ``file.yaml:LINE: key.path: message`` (to be raised)."""
-        where, key = self.where(path), ".".join(str(part) for part in path)
+        where, key = self.where(path), ".".join(str(part) for part in self._source(path)[0])
         said_already = not key or where == f"--set {key}"
         return SpecError(f"{where}: {message}" if said_already else f"{where}: {key}: {message}")
+
+    def put(self, path: KeyPath, value: Any, origin: KeyPath) -> None:
+        """Set ``path`` to ``value``, which the file has at ``origin``; mistakes in it are reported there.
+
+        Every mapping around ``path`` must exist.
+        """
+        node: Any = self.data
+        for part in path[:-1]:
+            node = node[part]
+        node[path[-1]] = value
+        self._forget(path)
+        self._origins[path] = origin
+
+    def _source(self, path: KeyPath) -> tuple[KeyPath, str | None]:
+        """Where the file has what is at ``path``, or the ``--set`` that wrote it."""
+        for length in range(len(path), 0, -1):
+            prefix = path[:length]
+            if prefix in self._overrides:
+                return path, self._overrides[prefix]
+            if prefix in self._origins:
+                return (*self._origins[prefix], *path[length:]), None
+        return path, None
+
+    def _forget(self, path: KeyPath) -> None:
+        """Drop what was said of the sources of ``path`` and the keys below it."""
+        for sources in (self._overrides, self._origins):
+            for old in [old for old in sources if old[: len(path)] == path]:
+                del sources[old]
 
     def override(self, assignment: str) -> None:
         """Apply one ``--set key.path=value``; the value is YAML.
@@ -83,8 +112,7 @@ class Document:
             node = node[part]
         node[parts[-1]] = value
         path: KeyPath = tuple(parts)
-        self._lines = {old: line for old, line in self._lines.items() if old[: len(path)] != path}
-        self._overrides = {old: k for old, k in self._overrides.items() if old[: len(path)] != path}
+        self._forget(path)
         self._overrides[path] = key
 
 

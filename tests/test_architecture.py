@@ -24,7 +24,16 @@ FORBIDDEN = {
     ),
     "harness/envs": ("harness.runner", "harness.sweep", "harness.commands", "algos", "analysis"),
     "harness/evaluation": ("harness.sweep", "harness.commands", "harness.cli", "analysis"),
-    "harness/runner": ("harness.sweep", "harness.commands", "harness.cli", "analysis"),
+    "harness/runner": ("harness.sweep", "harness.tracking", "harness.commands", "harness.cli", "analysis"),
+    "harness/tracking": (
+        "torch",
+        "stable_baselines3",
+        "gymnasium",
+        "harness.sweep",
+        "harness.commands",
+        "harness.cli",
+        "analysis",
+    ),
     "harness/sweep": ("harness.commands", "harness.cli", "analysis", "torch"),
 }
 
@@ -57,6 +66,7 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
         "harness.records",
         "harness.cli",
         "harness.sweep.status",
+        "harness.tracking.follow",
         "harness.evaluation.record",
         "algos.registry",
         "analysis",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True)
@@ -82,13 +83,20 @@ def expected_best_of(values: Sequence[float], k: int, drawn: int) -> float | Non
     if n < drawn:
         return None
     descending = np.sort(np.asarray(values, dtype=np.float64))[::-1]
-    # The value of rank i (0 is the highest) is among the chosen when it is drawn with fewer than k above it.
-    chances = [
+    return float(descending @ chances_to_be_chosen(n, k, drawn)) / k
+
+
+def chances_to_be_chosen(n: int, k: int, drawn: int) -> npt.NDArray[np.float64]:
+    """``[n]`` chance of each rank, the highest first, to be drawn and among the k highest of those drawn.
+
+    They add up to k.
+    """
+    # Rank i (0 is the highest) is among the chosen when it is drawn with fewer than k above it.
+    counts = [
         sum(math.comb(i, above) * math.comb(n - 1 - i, drawn - 1 - above) for above in range(min(k, drawn)))
         for i in range(n)
     ]
-    total = math.comb(n, drawn) * k
-    return float(sum(value * chance for value, chance in zip(descending, chances, strict=True)) / total)
+    return np.array([count / math.comb(n, drawn) for count in counts])
 
 
 @dataclass(frozen=True)

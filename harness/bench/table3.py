@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from analysis.paper.cells import paper_speeds
 from harness.bench.measure import Sample, median_speed, time_case
 from harness.envs.names import is_atari, is_mujoco
 from harness.spec import RunSpec
 
-PAPER = Path(__file__).parent / "paper_table3.csv"
 BASELINE = "a2c"
 
 
@@ -38,16 +36,6 @@ class Row:
     ratio: float | None
     paper: float | None
     paper_ratio: float | None
-
-
-def paper_speeds() -> dict[tuple[str, str, int], float]:
-    """(algo, ``atari`` or ``mujoco``, batch size) to the paper's timesteps per second."""
-    with PAPER.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        return {
-            (row["algo"], row["domain"], int(row["batch_size"])): float(row["timesteps_per_second"])
-            for row in rows
-        }
 
 
 def measure_table(

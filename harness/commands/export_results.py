@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.output import RUNS_DIR, RunsDir
+from harness.commands.output import RUNS_DIR, RunsDir, counted
+
+ARCHIVE = "archive"
 
 
 def export_results(
@@ -16,7 +18,8 @@ def export_results(
         str,
         typer.Option(
             "--format",
-            help="rliable (score dictionary, JSON), marl-eval (JSON), episodes or progress (CSV).",
+            help="rliable (score dictionary, JSON), marl-eval (JSON), episodes or progress (CSV), "
+            "archive (the records in a .tar.xz that harness import reads).",
             metavar="FORMAT",
         ),
     ],
@@ -30,8 +33,11 @@ def export_results(
     from analysis.load import SweepError, load_sweeps
     from harness.spec import SpecError
 
+    if form == ARCHIVE:
+        _archive(sweeps, out, runs_dir)
+        return
     if form not in FORMATS:
-        raise SpecError(f"--format {form}: expected one of {', '.join(FORMATS)}")
+        raise SpecError(f"--format {form}: expected one of {', '.join([*FORMATS, ARCHIVE])}")
     try:
         loaded = load_sweeps(runs_dir, sweeps)
         text = FORMATS[form](loaded.settings)
@@ -45,3 +51,19 @@ def export_results(
         raise SpecError(f"--out {out}: cannot be written ({error.strerror})") from None
     for line in loaded.unreadable:
         typer.echo(f"warning: left out: {line}", err=True)
+
+
+def _archive(sweeps: list[str], out: Path | None, runs_dir: Path) -> None:
+    from analysis.archive import SUFFIX, write_archive
+    from analysis.load import SweepError, sweep_directory
+    from harness.spec import SpecError
+
+    if len(sweeps) != 1 or out is None or not out.name.endswith(SUFFIX):
+        raise SpecError(f"--format {ARCHIVE}: expected one sweep and --out FILE{SUFFIX}")
+    try:
+        n_runs = write_archive(sweep_directory(runs_dir, sweeps[0]), out)
+    except SweepError as error:
+        raise SpecError(str(error)) from None
+    except OSError as error:
+        raise SpecError(f"--out {out}: cannot be written ({error.strerror})") from None
+    typer.echo(f"wrote {out}: {counted(n_runs, 'run')}", err=True)

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.output import RUNS_DIR, RunsDir
+from harness.commands.output import RUNS_DIR, RunsDir, counted
 
 
 def import_results(
     source: Annotated[
         Path,
         typer.Argument(
-            help="A directory with monitor.csv files (SB3, rl-zoo), a CSV file of curves, or "
-            "baselines-atari10M, which comes with the project.",
+            help="A directory with monitor.csv files (SB3, rl-zoo), a CSV file of curves, "
+            "baselines-atari10M, which comes with the project, or a .tar.xz of harness export.",
             metavar="PATH",
         ),
     ],
@@ -41,7 +41,8 @@ def import_results(
     ] = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Read other programs' results into run directories: SB3 and rl-zoo monitor files, CSV of curves."""
+    """Read results into run directories: SB3 and rl-zoo monitor files, CSV of curves, exported archives."""
+    from analysis.archive import SUFFIX, read_archive
     from analysis.importing.curves_csv import PUBLISHED, read_curve_runs
     from analysis.importing.model import ImportProblem
     from analysis.importing.monitors import read_monitor_runs
@@ -51,13 +52,23 @@ def import_results(
     if not NAME_PATTERN.match(sweep):
         raise SpecError(f"--sweep {sweep!r}: expected letters, digits, '.', '_' and '-'")
     try:
-        if source.is_dir():
-            runs = read_monitor_runs(source, algo, env, steps_per_timestep)
-        elif algo is not None or env is not None or steps_per_timestep is not None:
-            raise ImportProblem(f"{source}: --algo, --env and --steps-per-timestep are for monitor files")
+        if source.is_file() and source.name.endswith(SUFFIX):
+            _no_monitor_options(source, algo, env, steps_per_timestep)
+            n_runs = read_archive(source, runs_dir, sweep)
+        elif source.is_dir():
+            monitors = read_monitor_runs(source, algo, env, steps_per_timestep)
+            n_runs = len(write_runs(monitors, runs_dir, sweep))
         else:
-            runs = read_curve_runs(PUBLISHED.get(str(source), source))
-        paths = write_runs(runs, runs_dir, sweep)
+            _no_monitor_options(source, algo, env, steps_per_timestep)
+            curves = read_curve_runs(PUBLISHED.get(str(source), source))
+            n_runs = len(write_runs(curves, runs_dir, sweep))
     except ImportProblem as error:
         raise SpecError(str(error)) from None
-    typer.echo(f"imported {len(paths)} {'run' if len(paths) == 1 else 'runs'} into {runs_dir / sweep}")
+    typer.echo(f"imported {counted(n_runs, 'run')} into {runs_dir / sweep}")
+
+
+def _no_monitor_options(source: Path, *options: str | int | None) -> None:
+    from harness.spec import SpecError
+
+    if any(option is not None for option in options):
+        raise SpecError(f"{source}: --algo, --env and --steps-per-timestep are for monitor files")

@@ -28,6 +28,11 @@ def price_lines(price: Price, where: str) -> list[str]:
     hours = [f"{_number(price.cpu_hours)} CPU-hours", f"{_number(price.gpu_hours)} GPU-hours"]
     wall = "unknown" if price.wall_seconds is None else duration(price.wall_seconds)
     lines.append(f"cost: {', '.join(hours)}, wall-clock {wall}, disk {_size(price.disk_bytes)}")
+    if price.n_put_back:
+        lines.append(
+            f"longer than the walltime: {counted(price.n_put_back, 'job')}; put back, and going on from "
+            "checkpoints (runs_per_job and walltime of the profile say how long a job is)"
+        )
     if price.unmeasured:
         shown = ", ".join(price.unmeasured[:N_SHOWN])
         more = len(price.unmeasured) - N_SHOWN

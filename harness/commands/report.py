@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.commands.output import RUNS_DIR, Json, RunsDir, console, print_json
+
+if TYPE_CHECKING:
+    from analysis.report import Report
 
 
 def report(
@@ -16,9 +19,17 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Directory for tables and figures; with --json or --markdown none are written without it.",
+            help="Directory for tables and figures; with --html, --json or --markdown none are written "
+            "without it.",
             metavar="DIR",
             show_default="reports/SWEEP",
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write everything as one page that needs no network: sortable tables, figures, every run.",
+            metavar="FILE",
         ),
     ] = None,
     baseline: Annotated[
@@ -41,7 +52,7 @@ def report(
 
     if as_json and as_markdown:
         raise SpecError("--json and --markdown: expected one of them")
-    if out is None and not (as_json or as_markdown):
+    if out is None and html is None and not (as_json or as_markdown):
         out = Path("reports") / "+".join(Path(sweep).name for sweep in sweeps)
     try:
         content = make_report(runs_dir, sweeps, baseline=baseline, paired=paired)
@@ -50,6 +61,9 @@ def report(
         raise SpecError(str(error)) from None
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         raise SpecError(f"--out {out}: cannot be written ({error.strerror}); expected a directory") from None
+    if html is not None:
+        _write_page(content, html)
+        paths.append(html)
     if as_json:
         print_json(content.to_json())
     else:
@@ -64,3 +78,15 @@ def report(
         typer.echo(f"warning: {warning}", err=True)
     for path in paths:
         typer.echo(f"wrote {path}", err=True)
+
+
+def _write_page(content: Report, path: Path) -> None:
+    from analysis.html import html_report
+    from harness.records import write_atomically
+    from harness.spec import SpecError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, html_report(content))
+    except OSError as error:
+        raise SpecError(f"--html {path}: cannot be written ({error.strerror}); expected a file") from None

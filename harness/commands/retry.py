@@ -8,6 +8,7 @@ import typer
 
 from harness.commands.output import RUNS_DIR, AllowCodeChange, Fresh, Json, RunsDir, print_json
 from harness.commands.sweep import LOCAL, Jobs, check_jobs, cluster, finish, run_here, submit
+from harness.commands.tracking_options import Tensorboard, Wandb, tracking
 
 
 def retry(
@@ -22,6 +23,8 @@ def retry(
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
     jobs: Jobs = None,
     runs_dir: RunsDir = RUNS_DIR,
+    wandb: Wandb = None,
+    tensorboard: Tensorboard = False,
     fresh: Fresh = False,
     allow_code_change: AllowCodeChange = False,
     as_json: Json = False,
@@ -30,6 +33,7 @@ def retry(
     from harness.runner.lock import lock
     from harness.sweep.expand import Sweep
     from harness.sweep.retry import check_name, ended_badly, last_profile
+    from harness.tracking.settings import TrackingBlock
 
     check_name(runs_dir, sweep)
     chosen = backend or last_profile(runs_dir, sweep) or LOCAL
@@ -44,7 +48,12 @@ def retry(
             else:
                 typer.echo(f"nothing to do: no run is {' or '.join(states)}")
             return
-        content = Sweep(sweep, tuple(run.spec for run in runs), device)
+        content = Sweep(
+            sweep,
+            tuple(run.spec for run in runs),
+            device,
+            tracking=tracking(TrackingBlock(), wandb, tensorboard),
+        )
         if target is None:
             outcome = run_here(runs, content, jobs, as_json, fresh, allow_code_change)
         else:

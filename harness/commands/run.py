@@ -10,6 +10,7 @@ import typer
 from harness.commands.output import RUNS_DIR, AllowCodeChange, Fresh, Json, RunsDir, print_json
 from harness.commands.run_options import Algo, Assignments, Env, Preset, Protocol, RunFile, Seed, Timesteps
 from harness.commands.sweep import execute, finish
+from harness.commands.tracking_options import Tensorboard, Wandb, tracking
 
 if TYPE_CHECKING:
     from harness.spec import RunSpec
@@ -30,6 +31,8 @@ def run(
         float | None,
         typer.Option(min=0, help="Between checkpoints, 0 for one a rollout. [default: 600, or more]"),
     ] = None,
+    wandb: Wandb = None,
+    tensorboard: Tensorboard = False,
     fresh: Fresh = False,
     allow_code_change: AllowCodeChange = False,
     runs_dir: RunsDir = RUNS_DIR,
@@ -43,11 +46,13 @@ def run(
     from harness.spec import NAME_PATTERN, SpecError
     from harness.sweep.plan import make_plan
     from harness.sweep.worker import runner_command
+    from harness.tracking.settings import TrackingBlock
 
     if not NAME_PATTERN.match(name):
         raise SpecError(
             f"--name {name}: expected letters, digits, '.', '_' and '-' only, not beginning with a dot"
         )
+    tracked = tracking(TrackingBlock(), wandb, tensorboard)
     spec = spec_from(file, algo, env, seed, timesteps, preset, protocol, assignments or [])
     plan = make_plan([spec], runs_dir, name)
     if not plan.to_run:
@@ -67,8 +72,9 @@ def run(
             checkpoint_seconds=checkpoint_seconds,
             fresh=fresh,
             allow_code_change=allow_code_change,
+            tensorboard=tracked.tensorboard,
         )
-        outcome = execute(plan.to_run, command, 1, as_json)
+        outcome = execute(plan.to_run, command, 1, as_json, tracked.wandb)
     finish(outcome, name, as_json)
 
 

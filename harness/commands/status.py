@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,8 +38,15 @@ def status(
         show(content)
 
 
-def follow(sweep: str, runs_dir: Path, as_json: bool) -> None:
-    """Show the status every 5 s until nothing runs or waits in a queue; as JSON, one line each time."""
+def follow(sweep: str, runs_dir: Path, as_json: bool, again: Callable[[bool], bool] | None = None) -> None:
+    """Show the status every 5 s until nothing runs or waits in a queue; as JSON, one line each time.
+
+    Args:
+        sweep: name of a sweep, or its YAML file.
+        runs_dir: the directory of all sweeps.
+        as_json: print JSON.
+        again: asked each time, and told whether something runs or waits; a yes goes on in any case.
+    """
     while True:
         content = _status(sweep, runs_dir)
         if as_json:
@@ -46,7 +54,7 @@ def follow(sweep: str, runs_dir: Path, as_json: bool) -> None:
         else:
             console().clear()  # does nothing where standard output is no terminal
             show(content)
-        if not content.active:
+        if not (again(content.active) if again else content.active):
             return
         time.sleep(WATCH_SECONDS)
 
@@ -81,9 +89,10 @@ def _status(sweep: str, runs_dir: Path) -> SweepStatus:
     if not sweep.endswith((".yaml", ".yml")):
         return recorded_status(runs_dir, sweep)
     from harness.sweep.expand import load_sweep
+    from harness.sweep.sequential import runs_wanted_now
     from harness.sweep.slurm.submissions import Jobs
 
-    content = load_sweep(Path(sweep))
+    content = runs_wanted_now(load_sweep(Path(sweep)), runs_dir)
     records = [RunRecord(run.directory(runs_dir, content.name)) for run in content.runs]
     return summarise(
         content.name,

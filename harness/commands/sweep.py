@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.commands.output import RUNS_DIR, AllowCodeChange, Fresh, Json, RunsDir, counted, print_json
+from harness.commands.tracking_options import Tensorboard, Wandb, tracking
 
 if TYPE_CHECKING:
+    from harness.commands.stages import Stage
     from harness.sweep.expand import Sweep
     from harness.sweep.plan import Plan, PlannedRun
     from harness.sweep.price import Price
     from harness.sweep.slurm.backend import Target
     from harness.sweep.supervisor import Outcome
+    from harness.tracking.settings import WandbBlock
 
 LOCAL = "local"
 N_SHOWN = 5
@@ -34,6 +39,10 @@ def sweep(
     jobs: Jobs = None,
     backend: Backend = LOCAL,
     runs_dir: RunsDir = RUNS_DIR,
+    tier: Annotated[
+        str | None,
+        typer.Option(help="A smaller form that the file has, run as sweep NAME-TIER.", metavar="TIER"),
+    ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", help="Override a key of the file, e.g. n_timesteps=1e5.", metavar="KEY=VALUE"),
@@ -44,6 +53,8 @@ def sweep(
     watch: Annotated[
         bool, typer.Option("--watch", help="On a cluster: stay and show the status until all has ended.")
     ] = False,
+    wandb: Wandb = None,
+    tensorboard: Tensorboard = False,
     fresh: Fresh = False,
     allow_code_change: AllowCodeChange = False,
     as_json: Json = False,
@@ -52,42 +63,53 @@ def sweep(
 
     On a cluster it submits and returns.
     """
+    from harness.commands.feed import Feed
+    from harness.commands.stages import next_stage
+    from harness.commands.status import follow
     from harness.runner.lock import lock
     from harness.spec import SpecError
     from harness.sweep.expand import load_sweep
-    from harness.sweep.plan import make_plan
 
     check_jobs(jobs, backend)
     if watch and backend == LOCAL:
         raise SpecError(
             "--watch: expected a cluster's profile as --backend; a local sweep shows its progress"
         )
-    content = load_sweep(file, assignments or [])
+    content = load_sweep(file, assignments or [], tier)
+    content = replace(content, tracking=tracking(content.tracking, wandb, tensorboard))
     target = cluster(backend, content.name, runs_dir)
-    plan = make_plan(content.runs, runs_dir, content.name)
+    stage = next_stage(content, runs_dir)
+    plan = stage.plan
     if dry_run:
-        _print_plan(plan, content.name, _price(plan, runs_dir, jobs, target), backend, as_json)
+        most = _price(stage.at_most, runs_dir, jobs, target) if stage.record else None
+        _print_plan(stage, content.name, _price(plan, runs_dir, jobs, target), most, backend, as_json)
         return
     if not as_json:
         _print_summary(plan)
-    if not plan.to_run and not (prune and plan.unnamed):
+    if not plan.to_run and not (prune and plan.unnamed) and stage.record is None:
         if as_json:
             print_json({"sweep": content.name, "summary": plan.summary(), "runs": _rows(plan)})
         if watch:
-            follow_sweep(content.name, runs_dir)
+            follow(content.name, runs_dir, as_json=False)
         return
+    if target is not None:
+        cluster_feed = Feed(
+            content,
+            runs_dir,
+            lambda runs: submit(runs, target, content, as_json, fresh, allow_code_change),
+            quiet=as_json,
+        )
     with lock(runs_dir / content.name, f"sweep {content.name!r}"):
-        plan = make_plan(content.runs, runs_dir, content.name)
         if prune:
             _prune(plan, runs_dir / content.name, as_json)
-        if target is None:
-            outcome = run_here(plan.to_run, content, jobs, as_json, fresh, allow_code_change)
+        if target is not None:
+            cluster_feed.more()
         else:
-            submit(plan.to_run, target, content, as_json, fresh, allow_code_change)
+            outcome = _run_stages(content, runs_dir, jobs, as_json, fresh, allow_code_change)
     if target is None:
         finish(outcome, content.name, as_json)
     elif watch:
-        follow_sweep(content.name, runs_dir)
+        follow(content.name, runs_dir, as_json=False, again=cluster_feed.again)
 
 
 def check_jobs(jobs: int | None, backend: str) -> None:
@@ -128,8 +150,9 @@ def run_here(
         checkpoint_seconds=content.checkpoint_seconds,
         fresh=fresh,
         allow_code_change=allow_code_change,
+        tensorboard=content.tracking.tensorboard,
     )
-    return execute(runs, command, jobs, as_json)
+    return execute(runs, command, jobs, as_json, content.tracking.wandb)
 
 
 def submit(
@@ -139,8 +162,11 @@ def submit(
     as_json: bool,
     fresh: bool = False,
     allow_code_change: bool = False,
-) -> None:
-    """Submit ``runs``, and say under which ids. To be called under the sweep's lock."""
+) -> Sequence[PlannedRun]:
+    """Submit ``runs``, and say under which ids; return those that ``max_jobs`` leaves for later.
+
+    To be called under the sweep's lock.
+    """
     target.check()
     packing = target.pack(runs)
     submitted = []
@@ -150,6 +176,7 @@ def submit(
         checkpoint_seconds=content.checkpoint_seconds,
         fresh=fresh,
         allow_code_change=allow_code_change,
+        tracking=content.tracking,
     ):
         n_jobs = len(submission.content["shares"])
         submitted.append({"job_id": job_id, "n_jobs": n_jobs, "directory": str(submission.directory)})
@@ -162,22 +189,38 @@ def submit(
         typer.echo(
             f"left for later: {counted(len(packing.left), 'run')} (max_jobs of profile {target.profile.name})"
         )
+    return packing.left
 
 
-def follow_sweep(name: str, runs_dir: Path) -> None:
-    """Show the status until nothing runs or waits any more."""
-    from harness.commands.status import follow
+def _run_stages(
+    content: Sweep, runs_dir: Path, jobs: int | None, as_json: bool, fresh: bool, allow_code_change: bool
+) -> Outcome:
+    """Run what is wanted here; with sequential seeds look, and go on until nothing is open."""
+    from harness.commands.feed import to_start
+    from harness.sweep.supervisor import Outcome
 
-    follow(name, runs_dir, as_json=False)
+    whole, started = Outcome(), set[Path]()
+    while runs := to_start(content, runs_dir, started, quiet=as_json):
+        started |= {run.record.directory for run in runs}
+        part = run_here(runs, content, jobs, as_json, fresh, allow_code_change)
+        whole.states += part.states
+        whole.n_skipped += part.n_skipped
+        whole.n_not_started, whole.signal_name = part.n_not_started, part.signal_name
+        if whole.stopped or content.sequential is None:
+            break
+    return whole
 
 
-def execute(runs: list[PlannedRun], command: Any, jobs: int | None, as_json: bool) -> Outcome:
+def execute(
+    runs: list[PlannedRun], command: Any, jobs: int | None, as_json: bool, wandb: WandbBlock
+) -> Outcome:
     """Run ``runs`` under a display: on standard output, or on standard error beside JSON."""
     from harness.sweep.display import make_display
     from harness.sweep.gpus import visible_gpus
     from harness.sweep.supervisor import supervise
+    from harness.sweep.trackers import tracked
 
-    display = make_display(len(runs), sys.stderr if as_json else sys.stdout)
+    display = tracked(make_display(len(runs), sys.stderr if as_json else sys.stdout), wandb)
     gpus = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in visible_gpus()]
     return supervise(runs, command, jobs=at_once(jobs, len(runs)), observer=display, environments=gpus)
 
@@ -249,13 +292,21 @@ def _print_summary(plan: Plan) -> None:
         typer.echo(f"no longer in the file: {more} more runs (--dry-run lists all)")
 
 
-def _print_plan(plan: Plan, name: str, price: Price, backend: str, as_json: bool) -> None:
+def _print_plan(
+    stage: Stage, name: str, price: Price, at_most: Price | None, backend: str, as_json: bool
+) -> None:
     from harness.commands.price import price_lines
+    from harness.commands.stages import print_stage
 
+    plan = stage.plan
     if as_json:
         unnamed = [str(record.directory) for record in plan.unnamed]
-        content = {"sweep": name, "summary": plan.summary(), "runs": _rows(plan)}
-        print_json({**content, "no_longer_named": unnamed, "price": price.to_json()})
+        content: dict[str, Any] = {"sweep": name, "summary": plan.summary(), "runs": _rows(plan)}
+        content |= {"no_longer_named": unnamed, "price": price.to_json()}
+        if stage.record and at_most:
+            comparisons = [asdict(one) for one in stage.record.comparisons]
+            content |= {"price_at_most": at_most.to_json(), "comparisons": comparisons}
+        print_json(content)
         return
     for run in plan.runs:
         older = f"  made by older code: {run.outdated}" if run.outdated else ""
@@ -265,6 +316,10 @@ def _print_plan(plan: Plan, name: str, price: Price, backend: str, as_json: bool
         typer.echo(f"no longer in the file: {record.directory}")
     if plan.to_run:
         typer.echo("\n".join(price_lines(price, backend)))
+    if at_most and at_most.n_runs > price.n_runs:
+        typer.echo("if no comparison is decided before its last look:")
+        typer.echo("\n".join(price_lines(at_most, backend)))
+    print_stage(stage)
     typer.echo(plan.summary())
 
 

@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--allow-code-change", action="store_true", help="continue from a checkpoint of other code"
     )
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard's event files too")
     given = parser.parse_args(arguments)
     stop = StopFlag().install()
     prepare_process()
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         checkpoint_seconds=given.checkpoint_seconds,
         fresh=given.fresh,
         allow_code_change=given.allow_code_change,
+        tensorboard=given.tensorboard,
     )
     return int(run(RunRecord(given.run_dir), stop, options))
 

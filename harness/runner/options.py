@@ -17,6 +17,7 @@ class Options:
             :class:`harness.runner.safe_points.Checkpointer`'s default.
         fresh: start from zero, whatever earlier attempts left.
         allow_code_change: continue from a checkpoint of other code or packages.
+        tensorboard: write the rows of ``progress.csv`` as TensorBoard's event files too.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "cpu"
@@ -24,3 +25,4 @@ class Options:
     checkpoint_seconds: float | None = None
     fresh: bool = False
     allow_code_change: bool = False
+    tensorboard: bool = False

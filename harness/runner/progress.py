@@ -54,9 +54,9 @@ class ProgressLog(KVWriter):
         self._file.close()
 
 
-def make_logger(path: Path) -> Logger:
-    """A logger that writes to ``path`` alone."""
-    return Logger(folder=str(path.parent), output_formats=[ProgressLog(path)])
+def make_logger(path: Path, *others: KVWriter) -> Logger:
+    """A logger that writes to ``path``, and to ``others``."""
+    return Logger(folder=str(path.parent), output_formats=[ProgressLog(path), *others])
 
 
 class ProgressRows(BaseCallback):

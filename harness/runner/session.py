@@ -14,6 +14,7 @@ from harness.records import EpisodeLog, RunRecord
 from harness.runner.agent_state import agent_state, load_agent_state
 from harness.runner.callbacks import FiniteParameters, Recorder, StopAtOnce, check_finite
 from harness.runner.checkpoint import Checkpoint, keep_newest, write_checkpoint
+from harness.runner.event_files import EventFiles
 from harness.runner.plain import decode, encode
 from harness.runner.progress import ProgressRows, make_logger
 from harness.runner.resume import Circumstances
@@ -37,6 +38,7 @@ class Session:
         agent: built on them.
         attempt: number of this attempt, from 1.
         checkpoint: where the files of the record go on.
+        tensorboard: whether to write TensorBoard's event files too.
     """
 
     def __init__(
@@ -47,6 +49,8 @@ class Session:
         agent: BaseAlgorithm,
         attempt: int,
         checkpoint: Checkpoint | None = None,
+        *,
+        tensorboard: bool = False,
     ) -> None:
         self.spec = spec
         self.record = record
@@ -55,7 +59,9 @@ class Session:
         self.log = EpisodeLog(record.episodes_file, checkpoint.episodes if checkpoint else None)
         if checkpoint:
             checkpoint.restore_progress(record.progress_file)
-        agent.set_logger(make_logger(record.progress_file))
+        resumed_at = checkpoint.timesteps if checkpoint else 0
+        event_files = [EventFiles(record.tensorboard_directory, resumed_at)] if tensorboard else []
+        agent.set_logger(make_logger(record.progress_file, *event_files))
         seconds_before = checkpoint.training_seconds if checkpoint else 0.0
         self.recorder = Recorder(record, self.log, spec.n_timesteps, attempt, seconds_before)
 
@@ -90,7 +96,7 @@ class OnPolicySession(Session):
     """A run of an on-policy agent: at its start, or as it was when ``checkpoint`` was written.
 
     Args:
-        spec, record, envs, agent, attempt: as for :class:`Session`.
+        spec, record, envs, agent, attempt, tensorboard: as for :class:`Session`.
         checkpoint: where to go on.
         circumstances: go into the manifests of its own checkpoints.
         checkpoint_seconds: between checkpoints; see :class:`harness.runner.safe_points.Checkpointer`.
@@ -111,8 +117,10 @@ class OnPolicySession(Session):
         checkpoint: Checkpoint | None,
         circumstances: Circumstances,
         checkpoint_seconds: float | None,
+        *,
+        tensorboard: bool = False,
     ) -> None:
-        super().__init__(spec, record, envs, agent, attempt, checkpoint)
+        super().__init__(spec, record, envs, agent, attempt, checkpoint, tensorboard=tensorboard)
         self.circumstances = circumstances
         self.checkpoint_seconds = checkpoint_seconds
         self.resumed = checkpoint is not None

@@ -97,9 +97,17 @@ def _begin(spec: RunSpec, record: RunRecord, options: Options) -> Session:
     try:
         built = build_agent(spec, envs, device)
         if not isinstance(built, OnPolicyAlgorithm):
-            return Session(spec, record, envs, built, attempt)
+            return Session(spec, record, envs, built, attempt, tensorboard=options.tensorboard)
         return OnPolicySession(
-            spec, record, envs, built, attempt, checkpoint, now, options.checkpoint_seconds
+            spec,
+            record,
+            envs,
+            built,
+            attempt,
+            checkpoint,
+            now,
+            options.checkpoint_seconds,
+            tensorboard=options.tensorboard,
         )
     except BaseException:
         envs.close()

@@ -19,8 +19,10 @@ from pydantic import (
 )
 
 from harness.envs.protocol import PROTOCOL_NAMES
-from harness.spec import Name, Seed, Timesteps, WholeNumber
+from harness.looks import Correction, Spending, Statistic
+from harness.spec import NAME_PATTERN, Name, Seed, Timesteps, WholeNumber
 from harness.sweep.problems import did_you_mean
+from harness.tracking.settings import TrackingBlock
 
 MAX_SEEDS = 100_000
 
@@ -118,6 +120,33 @@ class SeedRange(_Block):
     count: Annotated[WholeNumber, Field(gt=0, le=MAX_SEEDS)]
 
 
+class SeedsUntilDecided(_Block):
+    """Seeds from ``start`` on: ``min`` per agent, then ``step`` more at a time up to ``max`` while undecided.
+
+    See :class:`ComparisonBlock`.
+    """
+
+    start: Seed = 0
+    min: Annotated[WholeNumber, Field(gt=0)]
+    max: Annotated[WholeNumber, Field(gt=0, le=1000)]
+    step: Annotated[WholeNumber, Field(gt=0)] = 2
+    until: Literal["decided"]
+
+
+class ComparisonBlock(_Block):
+    """What is compared where ``seeds`` are run ``until: decided``; fixed by the first look.
+
+    ``baseline`` is the label of the agent that every other one is compared with, on each environment;
+    the rest is described at :class:`harness.looks.Rule`.
+    """
+
+    baseline: str
+    statistic: Statistic = "last100"
+    alpha: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    correction: Correction = "holm"
+    spending: Spending = "pocock"
+
+
 def _seed_kind(value: Any) -> str | None:
     if isinstance(value, bool):
         return None
@@ -125,6 +154,10 @@ def _seed_kind(value: Any) -> str | None:
         return "<count>"
     if isinstance(value, (list, tuple)):
         return "<list>"
+    if isinstance(value, SeedsUntilDecided) or (
+        isinstance(value, dict) and {"min", "max", "until"} & set(value)
+    ):
+        return "<until>"
     return "<range>" if isinstance(value, (dict, SeedRange)) else None
 
 
@@ -144,11 +177,13 @@ def _no_duplicates(values: list[Any]) -> list[Any]:
 Seeds = Annotated[
     Annotated[int, Field(gt=0, le=MAX_SEEDS), Tag("<count>")]
     | Annotated[list[Seed], Field(min_length=1), AfterValidator(_no_duplicates), Tag("<list>")]
-    | Annotated[SeedRange, Tag("<range>")],
+    | Annotated[SeedRange, Tag("<range>")]
+    | Annotated[SeedsUntilDecided, Tag("<until>")],
     Discriminator(
         _seed_kind,
         custom_error_type="wrong_kind",
-        custom_error_message="expected a count, a list of whole numbers, or {start: 10, count: 3}",
+        custom_error_message="expected a count, a list of whole numbers, {start: 10, count: 3}, "
+        "or {min: 3, max: 10, until: decided}",
     ),
 ]
 _Names = Annotated[list[str], Field(min_length=1), AfterValidator(_no_duplicates), Tag("<list>")]
@@ -182,7 +217,44 @@ def _protocol_names(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-class SweepSpec(_Block):
+class TierBlock(_Block):
+    """A smaller form of a sweep: the keys that it has replace the sweep's.
+
+    ``envs`` and ``algos`` name those that run. Each keeps the block that the sweep gives it, with what stands
+    here merged over it; a list names some of the sweep's, a mapping may also add new ones.
+    """
+
+    description: str | None = None
+    n_timesteps: Timesteps | None = None
+    seeds: Seeds | None = None
+    comparison: ComparisonBlock | None = None
+    envs: Envs | None = None
+    protocol: str | None = None
+    protocols: Annotated[
+        dict[str, Hyperparameters], BeforeValidator(_empty_block), AfterValidator(_protocol_names)
+    ] = Field(default_factory=dict)
+    algos: Algos | None = None
+    grid: Grid | None = None
+    zip: Zip | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    checkpoint_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    tracking: Annotated[TrackingBlock, BeforeValidator(_empty_block)] = Field(default_factory=TrackingBlock)
+
+
+FULL = "paper"
+"""The tier that is the file as it stands."""
+
+
+def _tier_names(tiers: dict[str, Any]) -> dict[str, Any]:
+    for name in tiers:
+        if not NAME_PATTERN.match(name):
+            raise ValueError(f"expected names of letters, digits, '.', '_' and '-' only, got {name!r}")
+    if FULL in tiers:
+        raise ValueError(f"expected other names than {FULL!r}, which is the file as it stands, got one")
+    return tiers
+
+
+class SweepSpec(TierBlock):
     """A sweep as written: agents x environments x settings x seeds.
 
     Precedence, the last one winning:
@@ -197,7 +269,8 @@ class SweepSpec(_Block):
         name: of the sweep and its directory; ``load_sweep`` fills in the file's stem.
         description: for the reader.
         n_timesteps: agent decisions per run, over all parallel environments.
-        seeds: a count n (seeds 0 to n-1), a list, or ``{start, count}``.
+        seeds: a count n (seeds 0 to n-1), a list, ``{start, count}``, or ``{min, max, until: decided}``.
+        comparison: with the last of these, what is to be decided.
         envs: a list of names, or a mapping from name to :class:`EnvBlock`.
         protocol: name of the protocol that every env is played under; default: each env's own.
         protocols: overrides per protocol name.
@@ -207,27 +280,29 @@ class SweepSpec(_Block):
         device: where to train; no part of a run's identity.
         checkpoint_seconds: between checkpoints, 0 for one a rollout; no part of a run's identity. By default
             600, or more where a checkpoint is costly.
+        tracking: W&B and TensorBoard (:class:`harness.tracking.settings.TrackingBlock`); no part of a run's
+            identity.
+        tiers: smaller forms of the sweep by name (``smoke``, ``short``), each a sweep of its own called
+            ``<name>-<tier>``; see :class:`TierBlock`.
     """
 
     name: Name
-    description: str | None = None
     n_timesteps: Timesteps
     seeds: Seeds
     envs: Envs
-    protocol: str | None = None
-    protocols: Annotated[
-        dict[str, Hyperparameters], BeforeValidator(_empty_block), AfterValidator(_protocol_names)
-    ] = Field(default_factory=dict)
     algos: Algos
-    grid: Grid | None = None
-    zip: Zip | None = None
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    checkpoint_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    tiers: Annotated[
+        dict[str, Annotated[TierBlock, BeforeValidator(_empty_block)]],
+        BeforeValidator(_empty_block),
+        AfterValidator(_tier_names),
+    ] = Field(default_factory=dict)
 
     def seed_list(self) -> list[int]:
-        """All seeds, in the order in which they are run."""
+        """All seeds, in the order in which they are run; of ``until: decided`` those that may be."""
         if isinstance(self.seeds, int):
             return list(range(self.seeds))
+        if isinstance(self.seeds, SeedsUntilDecided):
+            return list(range(self.seeds.start, self.seeds.start + self.seeds.max))
         if isinstance(self.seeds, SeedRange):
             return list(range(self.seeds.start, self.seeds.start + self.seeds.count))
         return self.seeds

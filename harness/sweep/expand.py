@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,47 +19,64 @@ from algos.presets import UnknownPreset, deep_merge
 from algos.registry import Agent, UnknownAgent, get_agent
 from harness.envs.names import UnknownEnvironment, canonical_env_id
 from harness.envs.protocol import Protocol, WrongProtocol, protocol_class
+from harness.looks import Rule
 from harness.spec import NAME_PATTERN, RunSpec, SpecError
-from harness.sweep.document import AlgoBlock, EnvBlock, SweepSpec
+from harness.sweep.document import FULL, AlgoBlock, EnvBlock, SweepSpec
 from harness.sweep.problems import did_you_mean, first_problem, shown
+from harness.sweep.sequential import rule_of
+from harness.sweep.tiers import apply_tier, refuse_tier_key
+from harness.tracking.settings import TrackingBlock
 from harness.yaml_source import Document, KeyPath, read_document
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep's name, its runs in order, and where and how to train them."""
+    """A sweep's name, its runs in order, and where and how to train them.
+
+    With a ``sequential`` rule the runs are all that may be needed; :mod:`harness.sweep.sequential` has those
+    that are.
+    """
 
     name: str
     runs: tuple[RunSpec, ...]
     device: str
     description: str | None = None
     checkpoint_seconds: float | None = None
+    tracking: TrackingBlock = field(default_factory=TrackingBlock)
+    sequential: Rule | None = None
 
 
-def load_sweep(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Sweep:
+def load_sweep(path: Path, overrides: tuple[str, ...] | list[str] = (), tier: str | None = None) -> Sweep:
     """Read, check and expand a sweep's YAML file.
 
     Args:
         path: the file; its stem is the sweep's name unless it gives one.
-        overrides: ``key.path=value`` assignments, applied before anything is checked.
+        overrides: ``key.path=value`` assignments, applied to the tier before anything is checked.
+        tier: one of the file's tiers (:mod:`harness.sweep.tiers`); ``None`` or ``paper`` is the file as it
+            stands.
 
     Raises:
         SpecError: the first mistake, in one line with file, line and key.
     """
     document = read_document(path)
+    apply_tier(document, tier or FULL, path.stem)
     for assignment in overrides:
+        refuse_tier_key(assignment)
         document.override(assignment)
     try:
         spec = SweepSpec.model_validate({"name": path.stem, **document.data})
     except ValidationError as error:
         where, message = first_problem(error, SweepSpec)
         raise document.error(where, message) from None
+    runs = tuple(expand(spec, document))
     return Sweep(
         name=spec.name,
-        runs=tuple(expand(spec, document)),
+        runs=runs,
         device=spec.device,
         description=spec.description,
         checkpoint_seconds=spec.checkpoint_seconds,
+        tracking=spec.tracking,
+        sequential=rule_of(spec, runs, document),
     )
 
 

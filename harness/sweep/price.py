@@ -51,6 +51,7 @@ class Price:
             the wait in the queue is not in it.
         disk_bytes: of the run directories.
         unmeasured: kinds of runs without an earlier finished run on this CPU, or under this profile.
+        n_put_back: jobs whose share needs longer than the walltime; they go on in another start.
     """
 
     n_runs: int
@@ -62,6 +63,7 @@ class Price:
     wall_seconds: float | None
     disk_bytes: float | None
     unmeasured: tuple[str, ...]
+    n_put_back: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -96,12 +98,15 @@ def price_slurm(packing: Packing[PlannedRun], profile: Profile, measured: Mappin
     runs = [run for job in packing.jobs for run in job]
     unmeasured = _unmeasured(runs, measured)
     hours = wall = None
+    n_put_back = 0
     if not unmeasured:
         durations = [
             [makespan([_seconds(run, measured) or 0.0 for run in job], profile.at_once) for job in array]
             for array in packing.arrays
         ]
         hours = sum(map(sum, durations)) / 3600
+        limit = profile.walltime * 60 - profile.signal_seconds
+        n_put_back = sum(duration > limit for array in durations for duration in array)
         wall = max((makespan(array, profile.array_parallelism) for array in durations), default=0.0)
     return Price(
         n_runs=len(runs),
@@ -117,6 +122,7 @@ def price_slurm(packing: Packing[PlannedRun], profile: Profile, measured: Mappin
         wall_seconds=wall,
         disk_bytes=_disk(runs, measured),
         unmeasured=unmeasured,
+        n_put_back=n_put_back,
     )
 
 

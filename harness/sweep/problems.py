@@ -9,7 +9,7 @@ import typing
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.yaml_source import KeyPath
@@ -109,12 +109,21 @@ def _fields_at(schema: type[BaseModel], path: tuple[int | str, ...]) -> list[str
     """Field names of the model that stands at ``path`` below ``schema``."""
     annotation: Any = schema
     for part in path:
+        annotation = _tagged(annotation, str(part)) or annotation
         model = _model_in(annotation)
         if model is not None and part in model.model_fields:
             annotation = model.model_fields[str(part)].annotation
         # otherwise a union's tag, a list's index or a mapping's key: the model is deeper in the annotation
     model = _model_in(annotation)
     return list(model.model_fields) if model is not None else []
+
+
+def _tagged(annotation: Any, tag: str) -> Any:
+    """The member of a union that carries ``tag``; ``None`` where there is none."""
+    if any(isinstance(note, Tag) and note.tag == tag for note in getattr(annotation, "__metadata__", ())):
+        return annotation
+    found = (_tagged(argument, tag) for argument in typing.get_args(annotation))
+    return next((member for member in found if member is not None), None)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

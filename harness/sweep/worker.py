@@ -33,14 +33,19 @@ def runner_command(
     checkpoint_seconds: float | None = None,
     fresh: bool = False,
     allow_code_change: bool = False,
+    tensorboard: bool = False,
 ) -> Command:
     """The command that trains one run: ``python -m harness.runner RUN_DIR --device DEVICE ...``.
 
     Args:
-        device, checkpoint_seconds, fresh, allow_code_change: see :func:`runner_options`.
+        device, checkpoint_seconds, fresh, allow_code_change, tensorboard: see :func:`runner_options`.
     """
     options = runner_options(
-        device, checkpoint_seconds=checkpoint_seconds, fresh=fresh, allow_code_change=allow_code_change
+        device,
+        checkpoint_seconds=checkpoint_seconds,
+        fresh=fresh,
+        allow_code_change=allow_code_change,
+        tensorboard=tensorboard,
     )
     return lambda directory: [sys.executable, "-m", "harness.runner", str(directory), *options]
 
@@ -51,6 +56,7 @@ def runner_options(
     checkpoint_seconds: float | None = None,
     fresh: bool = False,
     allow_code_change: bool = False,
+    tensorboard: bool = False,
 ) -> list[str]:
     """Options of a worker's command line.
 
@@ -59,11 +65,13 @@ def runner_options(
         checkpoint_seconds: between checkpoints; None is the worker's default.
         fresh: start from zero instead of the newest checkpoint.
         allow_code_change: continue from a checkpoint of other code.
+        tensorboard: write TensorBoard's files too.
     """
     options = ["--device", device]
     if checkpoint_seconds is not None:
         options += ["--checkpoint-seconds", str(checkpoint_seconds)]
-    return options + ["--fresh"] * fresh + ["--allow-code-change"] * allow_code_change
+    options += ["--fresh"] * fresh + ["--allow-code-change"] * allow_code_change
+    return options + ["--tensorboard"] * tensorboard
 
 
 class Worker:

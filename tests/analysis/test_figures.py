@@ -85,6 +85,31 @@ def test_one_seed_has_no_band(runs) -> None:
     assert legend_texts(figure) == ["acktr"]
 
 
+@pytest.mark.parametrize(
+    ("axis", "label", "end"),
+    [("updates", "updates (timesteps / batch size)", 50.0), ("episodes", "episodes", 200.0)],
+)
+def test_curves_against_another_axis(runs, axis: str, label: str, end: float) -> None:
+    runs.add(RISING, hyperparameters={"n_envs": 4, "n_steps": 10})
+    (axes,) = draw(runs, axis=axis).axes
+    assert axes.get_xlabel() == label
+    assert curves(axes)[0].get_xdata()[-1] == pytest.approx(end)
+
+
+def test_a_setting_without_a_line_is_named_with_the_reason(runs) -> None:
+    runs.add(RISING, agent="acktr")
+    runs.add([], agent="a2c", state="pending")
+    runs.add([], agent="trpo", state="pending")
+    assert [text.get_text() for text in draw(runs).axes[0].texts] == ["no episodes yet: a2c, trpo"]
+
+
+def test_more_agents_than_line_styles_have_markers(runs) -> None:
+    for number in range(7):
+        runs.add(RISING, agent=f"agent{number}")
+    lines = curves(draw(runs).axes[0])
+    assert len({(str(line._unscaled_dash_pattern), line.get_marker()) for line in lines}) == 7
+
+
 def test_unfinished_seed_is_a_thin_line_of_its_own(runs) -> None:
     runs.add(RISING, seed=0)
     runs.add(RISING[:20], seed=1, state="failed")

@@ -163,6 +163,20 @@ def test_places_are_lines_or_the_override_that_wrote_them() -> None:
     assert source.where(("b", "d")) == "--set b"
 
 
+def test_what_is_put_somewhere_is_told_where_it_stands() -> None:
+    source = document()
+    source.put(("b", "d"), source.data["grid"], ("grid",))
+    assert source.data["b"] == {"c": 2, "d": {"x.y": [1]}}
+    assert source.where(("b", "d", "x.y")) == "x.yaml:6"
+    assert str(source.error(("b", "d", "x.y"), "wrong")) == "x.yaml:6: grid.x.y: wrong"
+    assert source.where(("b", "c")) == "x.yaml:3"
+    source.override("b.d.x.y=5")
+    assert source.where(("b", "d", "x", "y")) == "--set b.d.x.y"
+    assert source.where(("b", "d", "x.y")) == "x.yaml:6"
+    source.put(("b",), {"c": 4}, ("a",))
+    assert source.where(("b", "d", "x", "y")) == "x.yaml:1"
+
+
 @pytest.mark.parametrize(
     ("assignment", "fragment"),
     [

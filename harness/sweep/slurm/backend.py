@@ -14,6 +14,7 @@ from harness.sweep.slurm.scheduler import read_queue
 from harness.sweep.slurm.submissions import Submission, current_user
 from harness.sweep.slurm.submit import submit_runs
 from harness.sweep.worker import runner_options
+from harness.tracking.settings import TrackingBlock
 
 DEFAULT_MAX_ARRAY_SIZE = 1001
 """Slurm's own, where the cluster's configuration does not say otherwise."""
@@ -66,12 +67,25 @@ class Target:
         checkpoint_seconds: float | None = None,
         fresh: bool = False,
         allow_code_change: bool = False,
+        tracking: TrackingBlock | None = None,
     ) -> Iterator[tuple[Submission, str]]:
         """Submit array after array; see :func:`harness.sweep.slurm.submit.submit_runs`.
 
         What ``fresh`` drops is dropped now: a job that is put back goes on from its own checkpoints.
         """
+        tracking = tracking or TrackingBlock()
         options = runner_options(
-            device, checkpoint_seconds=checkpoint_seconds, allow_code_change=allow_code_change
+            device,
+            checkpoint_seconds=checkpoint_seconds,
+            allow_code_change=allow_code_change,
+            tensorboard=tracking.tensorboard,
         )
-        return submit_runs(packing.arrays, self.directory, self.sweep, self.profile, options, fresh=fresh)
+        return submit_runs(
+            packing.arrays,
+            self.directory,
+            self.sweep,
+            self.profile,
+            options,
+            fresh=fresh,
+            wandb=tracking.wandb,
+        )

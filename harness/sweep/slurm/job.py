@@ -31,7 +31,9 @@ from harness.sweep.slurm.submissions import Submission, relative
 from harness.sweep.slurm.submit import submit_shares
 from harness.sweep.state import FRESH_SECONDS, found_state
 from harness.sweep.supervisor import supervise
+from harness.sweep.trackers import tracked
 from harness.sweep.worker import THREAD_VARIABLES
+from harness.tracking.settings import WandbBlock
 
 MAX_IDLE_STARTS = 5
 """A job is not put back again after so many starts in a row in which no run came further."""
@@ -76,6 +78,7 @@ class Share:
         self.path = path
         self.content = read_json(path)
         self.profile: Profile = profile_from_json(self.content["profile"])
+        self.wandb = WandbBlock.model_validate(self.content["wandb"])
         self.submission = Submission(path.parent, read_json(path.parent / "submission.json"))
         self.sweep_directory = path.parents[2]
         self.records = [RunRecord(Path(run)) for run in self.content["runs"]]
@@ -97,13 +100,19 @@ class Share:
             runs,
             self._command,
             jobs=self.profile.at_once,
-            observer=make_display(max(1, len(runs)), sys.stdout),
-            grace=self.profile.grace_seconds,
+            observer=tracked(make_display(max(1, len(runs)), sys.stdout), self.wandb),
+            grace=self._grace_seconds,
             environments=places(self.profile.gpus_per_job, self.profile.runs_per_gpu),
             withdrawn=self._withdrawn,
         )
         self.supervised = True
         return self.after(outcome.signal_name, any_failed=bool(outcome.runs("failed")))
+
+    @property
+    def _grace_seconds(self) -> float:
+        """What the trackers may take after the runs' ends is left for them."""
+        reserved = self.wandb.finish_seconds if self.wandb.enabled else 0.0
+        return max(5.0, self.profile.grace_seconds - reserved)
 
     def _command(self, directory: Path) -> list[str]:
         return [sys.executable, *self.content["runner"], str(directory), *self.content["options"]]
@@ -179,7 +188,7 @@ class Share:
                 return
             except SlurmError as error:
                 print(f"not put back into the queue: {error}", flush=True)
-        content = {key: self.content[key] for key in ("sweep", "runner", "options", "code")}
+        content = {key: self.content[key] for key in ("sweep", "runner", "options", "code", "wandb")}
         try:
             _, job_id = submit_shares(
                 [[record.directory for record in left]],

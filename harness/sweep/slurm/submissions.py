@@ -119,7 +119,11 @@ def begin(
             {"file": name, "runs": [relative(run, sweep_directory) for run in runs]} for name, runs in shares
         ],
     }
-    write_json(directory / "submission.json", content)
+    try:
+        write_json(directory / "submission.json", content)
+    except OSError:
+        directory.rmdir()
+        raise
     return Submission(directory, content)
 
 

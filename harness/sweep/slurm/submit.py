@@ -16,6 +16,7 @@ from harness.sweep.slurm.code import code_now
 from harness.sweep.slurm.commands import SlurmError
 from harness.sweep.slurm.profile import Profile
 from harness.sweep.slurm.submissions import Submission, begin, note_job
+from harness.tracking.settings import WandbBlock
 
 RUNNER = ("-m", "harness.runner")
 
@@ -29,6 +30,7 @@ def submit_runs(
     *,
     fresh: bool = False,
     runner: Sequence[str] = RUNNER,
+    wandb: WandbBlock | None = None,
 ) -> Iterator[tuple[Submission, str]]:
     """Submit array after array; yield each with the id that Slurm gave it.
 
@@ -42,17 +44,25 @@ def submit_runs(
         options: of the worker's command line.
         fresh: drop what earlier attempts left.
         runner: what the job's interpreter is to run with a run directory and ``options``.
+        wandb: where the jobs show their runs, by default nowhere; the API key is found on the node.
 
     Raises:
-        SlurmError: Slurm refuses one; those before it stay submitted.
+        SlurmError: Slurm refuses one, or the disk is full; those before it stay submitted.
     """
     code = code_now()
     for array in arrays:
-        for job in array:
-            for run in job:
-                _make_ready(run, fresh)
+        with _writing(sweep_directory):
+            for job in array:
+                for run in job:
+                    _make_ready(run, fresh)
         shares = [[run.record.directory for run in job] for job in array]
-        content = {"sweep": sweep, "runner": list(runner), "options": list(options), "code": code}
+        content = {
+            "sweep": sweep,
+            "runner": list(runner),
+            "options": list(options),
+            "code": code,
+            "wandb": (wandb or WandbBlock()).model_dump(mode="json"),
+        }
         yield submit_shares(shares, sweep_directory, sweep, profile, content)
 
 
@@ -66,7 +76,7 @@ def submit_shares(
     """One array of jobs (or a single one); return it with the id that Slurm gave it.
 
     Raises:
-        SlurmError: Slurm refuses it; nothing is left of it.
+        SlurmError: Slurm refuses it, or the disk is full; nothing is left of it.
     """
     root = sweep_directory.resolve()
     if "%" in str(root):
@@ -75,19 +85,38 @@ def submit_shares(
         )
     names = [f"share-{index:04d}.json" for index in range(len(shares))]
     resolved = [[run.resolve() for run in share] for share in shares]
-    submission = begin(root, sweep, list(zip(names, resolved, strict=True)), profile.name)
-    for name, runs in zip(names, resolved, strict=True):
-        write_json(
-            submission.directory / name,
-            {**content, "profile": profile.to_json(), "runs": [str(run) for run in runs]},
-        )
+    with _writing(sweep_directory):
+        submission = begin(root, sweep, list(zip(names, resolved, strict=True)), profile.name)
+        try:
+            for name, runs in zip(names, resolved, strict=True):
+                write_json(
+                    submission.directory / name,
+                    {**content, "profile": profile.to_json(), "runs": [str(run) for run in runs]},
+                )
+            job_id = _sbatch(submission, [submission.directory / name for name in names], profile)
+        except BaseException:
+            _discard(submission)
+            raise
     try:
-        job_id = _sbatch(submission, [submission.directory / name for name in names], profile)
-    except BaseException:
-        _discard(submission)
-        raise
-    note_job(submission, job_id)
+        note_job(submission, job_id)
+    except OSError as error:
+        raise SlurmError(
+            f"{submission.directory}: cannot be written ({error.strerror}); job {job_id} is submitted, "
+            "and is found by its name"
+        ) from None
     return submission, job_id
+
+
+@contextmanager
+def _writing(sweep_directory: Path) -> Iterator[None]:
+    """A full disk gets one line. What was submitted before stays so; the next call goes on from there."""
+    try:
+        yield
+    except OSError as error:
+        raise SlurmError(
+            f"{error.filename or sweep_directory}: cannot be written ({error.strerror}); "
+            "not submitted, run it again when there is room"
+        ) from None
 
 
 def _make_ready(run: PlannedRun, fresh: bool) -> None:

@@ -155,3 +155,15 @@ def test_lines() -> None:
         "cost: unknown CPU-hours, unknown GPU-hours, wall-clock unknown, disk unknown",
         "unknown: no finished run here yet of a on x, b on x, c on x and 1 more",
     ]
+
+
+def test_jobs_that_need_longer_than_the_walltime_are_counted(fake_run: MakeRun) -> None:
+    runs = [fake_run(seed) for seed in range(6)]  # 100 timesteps each
+    measured = {kind_of(runs[0].spec): Measured(0.1, 1.0)}  # 1000 s a run
+    content = {"name": "p", "walltime": "1:00:00", "gpus_per_job": 1, "signal_seconds": 700}
+    fits = Profile.model_validate({**content, "runs_per_job": 2})
+    longer = Profile.model_validate({**content, "runs_per_job": 3})
+    assert price_slurm(pack(runs, fits, 1001), fits, measured).n_put_back == 0
+    price = price_slurm(pack(runs, longer, 1001), longer, measured)
+    assert price.n_put_back == 2
+    assert "longer than the walltime: 2 jobs; put back" in "\n".join(price_lines(price, "p"))

@@ -1,0 +1,93 @@
+"""A sweep's records in one file, to be shared: a ``.tar.xz`` without models, checkpoints and logs."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import os
+import shutil
+import tarfile
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from analysis.importing.model import ImportProblem
+from harness.records import find_runs, read_json
+
+SUFFIX = ".tar.xz"
+RECORDS = ("run.json", "status.json", "episodes.csv", "progress.csv")
+PERSONAL = ("hostname", "command")
+"""Keys of an attempt's provenance that tell whose machine it was; they stay at home."""
+
+
+def write_archive(sweep: Path, target: Path) -> int:
+    """Write the records of every run of a sweep's directory, whatever their state; return their number.
+
+    The same records give the same bytes. ``target`` appears only when it is whole.
+
+    Raises:
+        RecordError: a ``run.json`` cannot be read.
+        OSError: ``target`` cannot be written.
+    """
+    runs = find_runs(sweep)
+    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with tarfile.open(aside, "w:xz", format=tarfile.PAX_FORMAT) as archive:
+            for record in runs:
+                for name in RECORDS:
+                    path = record.directory / name
+                    if path.exists():
+                        content = _run_json(path) if name == "run.json" else path.read_bytes()
+                        member = tarfile.TarInfo(path.relative_to(sweep).as_posix())
+                        member.size = len(content)
+                        archive.addfile(member, BytesIO(content))
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)
+    return len(runs)
+
+
+def read_archive(source: Path, runs_dir: Path, sweep: str) -> int:
+    """Write an archive's runs as the sweep ``sweep``; return their number.
+
+    Raises:
+        ImportProblem: no archive of records, or the sweep is there already; then nothing is written.
+    """
+    target = runs_dir / sweep
+    if target.exists():
+        raise ImportProblem(f"{target}: is there already; choose another --sweep")
+    aside = runs_dir / f".{sweep}.{os.getpid()}.tmp"
+    try:
+        with tarfile.open(source, "r:xz") as archive:
+            members = archive.getmembers()
+            for member in members:
+                _check(source, member)
+            aside.mkdir(parents=True)
+            archive.extractall(aside, members, filter="data")
+        runs = find_runs(aside)
+        if not runs:
+            raise ImportProblem(f"{source}: an archive without runs")
+        aside.replace(target)
+    except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+        raise ImportProblem(f"{source}: not readable as a {SUFFIX} of records ({error})") from None
+    except OSError as error:
+        raise ImportProblem(f"{source}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return len(runs)
+
+
+def _check(source: Path, member: tarfile.TarInfo) -> None:
+    path = PurePosixPath(member.name)
+    inside = not path.is_absolute() and ".." not in path.parts
+    if not (member.isreg() and inside and path.name in RECORDS):
+        raise ImportProblem(f"{source}: {member.name!r} is no record of a run")
+
+
+def _run_json(path: Path) -> bytes:
+    content: dict[str, Any] = read_json(path)
+    for attempt in content.get("attempts", []):
+        provenance = attempt.get("provenance", {})
+        for key in PERSONAL:
+            provenance.pop(key, None)
+    return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()

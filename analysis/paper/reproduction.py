@@ -1,0 +1,124 @@
+"""From sweeps on disk to verdicts, tables and figures: what ``harness reproduce`` prints and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.figures import save_figure
+from analysis.load import Setting, SweepError, load_sweeps
+from analysis.paper.claims import artefacts, select
+from analysis.paper.claims_table import claims_table, paper_table_beside
+from analysis.paper.evidence import findings
+from analysis.paper.figures import FIGURES, draw, modern
+from analysis.paper.schema import Claim
+from analysis.paper.verdicts import Verdict, judge
+
+FULL = "paper"
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """The paper, or a part of it, against the runs of one tier.
+
+    Attributes:
+        artefacts: ids of the tables and figures asked for.
+        verdicts: on every claim asked for, by the form asked for or else the first that was run.
+        every_form: the same by each form of ACKTR that a sweep has.
+        settings: stem of a sweep file -> its settings; a sweep without runs is not in it.
+        warnings: one line each for what could not be read.
+    """
+
+    artefacts: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+    every_form: tuple[Verdict, ...]
+    settings: dict[str, tuple[Setting, ...]]
+    warnings: tuple[str, ...]
+
+    def write(self, directory: Path) -> list[Path]:
+        """Write ``claims`` and each table asked for as CSV and Markdown, each figure as PNG and SVG.
+
+        A figure is drawn where at least one of its sweeps has runs, and beside it what one would draw today.
+
+        Returns:
+            The paths written.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        tables = {"claims": claims_table(self.verdicts)} if self.verdicts else {}
+        for name in self.artefacts:
+            table = paper_table_beside(name, self.every_form) if name.startswith("table") else None
+            if table is not None:
+                tables[name] = table
+        paths = []
+        for name, table in tables.items():
+            text = f"# {table.title}\n\n{table.to_markdown()}"
+            for suffix, content in ((".csv", table.to_csv()), (".md", text)):
+                paths.append(directory / f"{name}{suffix}")
+                paths[-1].write_text(content, encoding="utf-8")
+        for name in self.artefacts:
+            if name in FIGURES:
+                paths += self._figure(name, directory)
+        return paths
+
+    def _figure(self, name: str, directory: Path) -> list[Path]:
+        settings = [s for stem in sweeps_of(artefact_ids=(name,)) for s in self.settings.get(stem, ())]
+        if not settings:
+            return []
+        figures = {name: draw(name, settings)}
+        figures |= {f"{name}-{which}": figure for which, figure in modern(name, settings).items()}
+        return [path for stem, figure in figures.items() for path in save_figure(figure, directory / stem)]
+
+
+def sweeps_of(claims: Sequence[Claim] = (), artefact_ids: Sequence[str] = ()) -> tuple[str, ...]:
+    """Stems of the sweep files that make the runs of these claims, tables and figures, each once."""
+    stems = [stem for claim in claims for stem in (claim.sweep, *claim.beside)]
+    stems += [stem for name in artefact_ids for stem in artefacts().artefacts[name].sweeps]
+    return tuple(dict.fromkeys(stems))
+
+
+def sweep_name(stem: str, tier: str) -> str:
+    """Name of the sweep of a file at a tier: the file's own at the paper's budget."""
+    return stem if tier == FULL else f"{stem}-{tier}"
+
+
+def reproduce(
+    runs_dir: Path, names: Sequence[str] = (), tier: str = FULL, form: str | None = None
+) -> Reproduction:
+    """Judge claims by the runs in ``runs_dir``.
+
+    Args:
+        runs_dir: the directory that holds one directory per sweep.
+        names: tables, figures and claims; all of them without a name.
+        tier: of the sweeps to look at.
+        form: the form of ACKTR to judge by, ``tuned`` or ``paper``, where a sweep has it.
+
+    Raises:
+        analysis.paper.claims.UnknownClaim: a name is none of these.
+    """
+    claims, wanted = select(names)
+    sources: dict[str, tuple[Setting, ...]] = {}
+    warnings: list[str] = []
+    for stem in sweeps_of(claims, wanted):
+        name = sweep_name(stem, tier)
+        if not (runs_dir / name).is_dir():
+            continue
+        try:
+            loaded = load_sweeps(runs_dir, [name])
+        except SweepError as error:
+            warnings.append(str(error))
+            continue
+        sources[stem] = loaded.settings
+        warnings += loaded.unreadable
+    catalogue = artefacts()
+
+    def verdict(claim: Claim, chosen: str | None) -> Verdict:
+        return judge(claim, findings(claim, sources, catalogue, chosen))
+
+    return Reproduction(
+        artefacts=wanted,
+        verdicts=tuple(verdict(claim, form) for claim in claims),
+        every_form=tuple(verdict(c, name) for c in claims for name in catalogue.forms[c.sweep]),
+        settings=sources,
+        warnings=tuple(warnings),
+    )
