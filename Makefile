@@ -6,12 +6,13 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: help install quickstart test test-slow lint format bench clean
+.PHONY: help install quickstart test test-slow reproduce lint format bench clean
 
 help:
 	@echo "make quickstart   set up, run a small real sweep, print the comparison"
 	@echo "make test         set up, run the test suite"
 	@echo "make test-slow    the checks that take longer than a minute"
+	@echo "make reproduce    every experiment of the paper at its smallest, with figures and verdicts"
 	@echo "make lint         ruff and mypy"
 	@echo "make format       ruff, in place"
 	@echo "make bench        throughput beside stock Stable-Baselines3"
@@ -34,6 +35,9 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(PYTEST) -m slow
+
+reproduce: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/harness reproduce --tier smoke --run
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -72,15 +72,17 @@ def claims_table(verdicts: Sequence[Verdict]) -> Table:
     rows = []
     for verdict in verdicts:
         row, claim = _Row(verdict), verdict.claim
+        outcome, why = row.verdict_and_why()
         rows.append(
             (
                 Entry(claim.id, {"claim": claim.id, "kind": claim.kind, "place": claim.place}),
                 Entry(claim.says, {"says": claim.says, "statistic": STATISTICS[claim.statistic].about}),
-                row.by(),
+                outcome,
                 row.paper(),
                 row.measured(),
                 *row.runs(),
-                *row.verdict_and_why(),
+                row.by(),
+                why,
             )
         )
     return Table(
@@ -88,12 +90,12 @@ def claims_table(verdicts: Sequence[Verdict]) -> Table:
         columns=(
             Column("Claim", "left", wrap=True),
             Column("Says", "left", wrap=True),
-            Column("Measured with", "left", wrap=True),
+            Column("Verdict", "left"),
             Column("Paper"),
             Column("Measured"),
             Column("Seeds"),
             Column("Timesteps"),
-            Column("Verdict", "left"),
+            Column("Measured with", "left", wrap=True),
             Column("Why", "left", wrap=True),
         ),
         rows=tuple(rows),

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from analysis.figures import save_figure
 from analysis.load import Setting, SweepError, load_sweeps
-from analysis.paper.claims import artefacts, select
+from analysis.paper.claims import all_claims, artefacts, select
 from analysis.paper.claims_table import claims_table, paper_table_beside
 from analysis.paper.evidence import findings
 from analysis.paper.figures import FIGURES, draw, modern
 from analysis.paper.schema import Claim
 from analysis.paper.verdicts import Verdict, judge
+from analysis.tables import Table
 
 FULL = "paper"
+TIERS = (FULL, "short", "smoke")
 
 
 @dataclass(frozen=True)
@@ -122,3 +124,18 @@ def reproduce(
         settings=sources,
         warnings=tuple(warnings),
     )
+
+
+def claims_on(runs_dir: Path, sweeps: Sequence[str]) -> Table | None:
+    """Verdicts on the claims that sweeps of the paper's experiments speak about; None for other sweeps.
+
+    Args:
+        runs_dir: the directory that holds the sweeps.
+        sweeps: their names, tiers included (``mujoco8``, ``mujoco8-short``).
+    """
+    verdicts: list[Verdict] = []
+    for tier in TIERS:
+        ids = [claim.id for claim in all_claims() if sweep_name(claim.sweep, tier) in sweeps]
+        found = reproduce(runs_dir, ids, tier).verdicts if ids else ()
+        verdicts += [verdict for verdict in found if verdict.outcome != "not run"]
+    return claims_table(verdicts) if verdicts else None

@@ -62,7 +62,7 @@ def report(
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         raise SpecError(f"--out {out}: cannot be written ({error.strerror}); expected a directory") from None
     if html is not None:
-        _write_page(content, html)
+        _write_page(content, html, runs_dir, sweeps)
         paths.append(html)
     if as_json:
         print_json(content.to_json())
@@ -80,13 +80,16 @@ def report(
         typer.echo(f"wrote {path}", err=True)
 
 
-def _write_page(content: Report, path: Path) -> None:
+def _write_page(content: Report, path: Path, runs_dir: Path, sweeps: list[str]) -> None:
     from analysis.html import html_report
+    from analysis.paper.reproduction import claims_on
     from harness.records import write_atomically
     from harness.spec import SpecError
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, html_report(content))
+        claims = claims_on(runs_dir, sweeps)
+        page = html_report(content, extra_sections={} if claims is None else {"claims": claims})
+        write_atomically(path, page)
     except OSError as error:
         raise SpecError(f"--html {path}: cannot be written ({error.strerror}); expected a file") from None

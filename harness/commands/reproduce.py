@@ -16,7 +16,6 @@ from harness.commands.sweep import LOCAL, Backend, Jobs
 if TYPE_CHECKING:
     from analysis.paper.reproduction import Reproduction
 
-TIERS = ("paper", "short", "smoke")
 FORMS = ("tuned", "paper")
 
 
@@ -27,7 +26,7 @@ def reproduce(
             help="Tables, figures and claims; all without one.", metavar="[table1|figure3|CLAIM...]"
         ),
     ] = None,
-    tier: Annotated[str, typer.Option(help="Of the sweeps: paper, short or smoke.")] = TIERS[0],
+    tier: Annotated[str, typer.Option(help="Of the sweeps: paper, short or smoke.")] = "paper",
     run: Annotated[
         bool, typer.Option("--run", help="First run what is missing of the sweeps needed.")
     ] = False,
@@ -62,6 +61,7 @@ def reproduce(
     Exits with 1 only if a run failed; a contradicted claim is a result.
     """
     from analysis.paper.claims import UnknownClaim, select
+    from analysis.paper.reproduction import TIERS
     from harness.spec import SpecError
 
     for option, value, known in (("--tier", tier, TIERS), ("--form", form, (None, *FORMS))):

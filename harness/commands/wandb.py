@@ -75,7 +75,10 @@ def report(
     entity: Entity = None,
     table: Annotated[
         Path | None,
-        typer.Option(help="Markdown to stand in front, e.g. of `harness report --markdown`.", metavar="FILE"),
+        typer.Option(
+            help="Markdown to stand in front; by default the verdicts on the claims of the paper.",
+            metavar="FILE",
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the report as JSON; ask no server.")
@@ -91,6 +94,11 @@ def report(
         text = table.read_text(encoding="utf-8") if table is not None else None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"--table {table}: cannot be read ({error}); expected a Markdown file") from None
+    if table is None:
+        from analysis.paper.reproduction import claims_on
+
+        claims = claims_on(runs_dir, [sweep])
+        text = claims.to_markdown() if claims is not None else None
     _need("wandb_workspaces")
     from harness.tracking.report import build_report, report_json, save_report
 

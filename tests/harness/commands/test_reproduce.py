@@ -61,6 +61,19 @@ def test_verdicts_tables_and_figures(command: Any) -> None:
     assert Path("reports/reproduce-paper/claims.md").is_file()
 
 
+def test_claims_stand_in_the_page_and_in_the_wandb_report_of_their_sweep(command: Any) -> None:
+    for seed in range(3):
+        kl_run("acktr-paper", "HalfCheetah-v5", seed, 5.0, sweep="kl-short")
+        kl_run("acktr-paper", "Reacher-v5", seed, 5.0, sweep="other")
+    for name, shown in (("kl-short", True), ("other", False)):
+        page = CliRunner().invoke(app, ["report", name, "--html", f"{name}.html"])
+        assert page.exit_code == 0, page.output
+        assert ("fig9-exact-near-radius" in Path(f"{name}.html").read_text()) == shown
+        report = CliRunner().invoke(app, ["wandb", "report", name, "--dry-run"])
+        assert report.exit_code == 0, report.output
+        assert ("fig9-exact-near-radius" in report.stdout) == shown
+
+
 def test_json_alone_writes_nothing(command: Any) -> None:
     for seed in range(3):
         kl_run("acktr-paper", "HalfCheetah-v5", seed, 1.1)
