@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures import learning_curves, save_figure
 from analysis.figures_scores import efficiency_figure, profile_figure, sensitivity_figure
+from analysis.figures_survival import reached_figure
 from analysis.formats import short_env_id, timesteps_text
 from analysis.load import Run, Setting, SweepError, load_sweeps
 from analysis.reference import Reference, paper_reference
@@ -54,9 +55,10 @@ class Report:
     reference_of: Callable[[str], Reference | None] = field(repr=False)
 
     def figures(self, band: Band = "range") -> dict[str, Figure]:
-        """Figures by file name: learning curves, one panel per environment, and those of the scores."""
+        """Figures by file name: learning curves, one panel per environment, and those of times and scores."""
         found: dict[str, Figure | None] = {
             "curves": learning_curves(self.settings, self.reference_of, band=band),
+            "time-to-level": reached_figure(self.settings, self.reference_of),
             "efficiency": efficiency_figure(self.settings),
             "profile": profile_figure(self.settings),
         }
@@ -168,6 +170,7 @@ def figure_title(name: str) -> str:
     """What the figure of this file name shows: ``sensitivity-a2c`` -> ``Sensitivity of a2c``."""
     titles = {
         "curves": "Learning curves",
+        "time-to-level": "Time to the reference level",
         "efficiency": "Sample efficiency",
         "profile": "Performance profile",
     }

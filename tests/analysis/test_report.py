@@ -89,6 +89,8 @@ def test_written_files_hold_the_same_rows(runs, tmp_path: Path) -> None:
         "aggregates.csv",
         "curves.png",
         "curves.svg",
+        "time-to-level.png",
+        "time-to-level.svg",
         "efficiency.png",
         "efficiency.svg",
         "profile.png",
