@@ -6,13 +6,14 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: help install quickstart test test-slow reproduce lint format bench clean
+.PHONY: help install quickstart test test-slow reproduce docs lint format bench clean
 
 help:
 	@echo "make quickstart   set up, run a small real sweep, print the comparison"
 	@echo "make test         set up, run the test suite"
 	@echo "make test-slow    the checks that take longer than a minute"
 	@echo "make reproduce    every experiment of the paper at its smallest, with figures and verdicts"
+	@echo "make docs         docs/reference.md and the generated tables of docs/paper.md"
 	@echo "make lint         ruff and mypy"
 	@echo "make format       ruff, in place"
 	@echo "make bench        throughput beside stock Stable-Baselines3"
@@ -38,6 +39,9 @@ test-slow: $(READY)
 
 reproduce: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/harness reproduce --tier smoke --run
+
+docs: $(READY)
+	$(BIN)/python -m scripts.docs
 
 lint: $(READY)
 	$(BIN)/ruff check .

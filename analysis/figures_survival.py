@@ -40,9 +40,9 @@ def reached_figure(
     found: dict[str, list[tuple[Setting, Times]]] = {}
     for setting in settings:
         reference = reference_of(setting.env_id)
-        times = None if reference is None else times_to_level(setting, reference)
-        if times is not None:
-            found.setdefault(setting.env_id, []).append((setting, times.timesteps))
+        reached = None if reference is None else times_to_level(setting, reference)
+        if reached is not None:
+            found.setdefault(setting.env_id, []).append((setting, reached.timesteps))
     if not found:
         return None
     looks = looks_of(setting.name for setting in settings)

@@ -3,6 +3,12 @@
 Atari games are ``<Game>NoFrameskip-v4``, MuJoCo tasks ``<Task>-v5``, anything else its gymnasium id.
 The names of the games come from the ROM list that ale-py installs, which is read without importing ale-py:
 gymnasium is only imported for a name that is neither an Atari game nor a MuJoCo task.
+
+A package offers environments through the entry-point group ``harness.envs``, whose target is a module that
+registers them in gymnasium when it is imported::
+
+    [project.entry-points."harness.envs"]
+    mine = "my_envs"
 """
 
 from __future__ import annotations
@@ -11,10 +17,12 @@ import json
 import re
 from difflib import get_close_matches
 from functools import cache
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
 ATARI_SUFFIX = "NoFrameskip-v4"
+ENTRY_POINT_GROUP = "harness.envs"
 
 MUJOCO_TASKS: tuple[str, ...] = (
     "Ant",
@@ -160,8 +168,22 @@ def _registered_ids() -> frozenset[str]:
     """Ids in gymnasium's registry, without those that ale-py puts there: a game has one id, made above."""
     import gymnasium
 
+    _load_plugins()
     specs = gymnasium.registry.items()
     return frozenset(env_id for env_id, spec in specs if not str(spec.entry_point).startswith("ale_py"))
+
+
+@cache
+def _load_plugins() -> None:
+    """Import what other packages offer, once; raises UnknownEnvironment naming what cannot be imported."""
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            point.load()
+        except Exception as error:  # whatever a module of another package raises
+            raise UnknownEnvironment(
+                f"entry point {ENTRY_POINT_GROUP} {point.name!r} ({point.value}): "
+                f"{type(error).__name__}: {error}"
+            ) from None
 
 
 def _unknown(name: str) -> UnknownEnvironment:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import gymnasium
 import pytest
@@ -131,3 +133,30 @@ def test_planning_imports_neither_torch_nor_gymnasium() -> None:
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == "[]"
+
+
+PLUGIN = "import gymnasium\n\ngymnasium.register('Mine-v0', entry_point='plugin_envs:Mine')\n"
+
+
+def offered(directory: Path, module: str, content: str) -> subprocess.CompletedProcess[str]:
+    """Ask for ``Mine-v0`` where a package offers ``module`` through the entry-point group."""
+    metadata = directory / "plugin-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[harness.envs]\nmine = {module}\n")
+    (directory / "plugin_envs.py").write_text(content)
+    code = "from harness.envs.names import canonical_env_id; print(canonical_env_id('Mine-v0'))"
+    paths = os.pathsep.join([str(directory), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
+    )
+
+
+def test_another_package_offers_environments(tmp_path: Path) -> None:
+    assert offered(tmp_path, "plugin_envs", PLUGIN).stdout == "Mine-v0\n"
+
+
+def test_one_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
+    error = offered(tmp_path, "no_such_module", PLUGIN).stderr
+    assert "harness.envs 'mine' (no_such_module): ModuleNotFoundError" in error
