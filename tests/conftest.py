@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from hypothesis import settings
+
+with suppress(ImportError):
+    # Its logging.config.dictConfig() closes all handlers that are there. Of TensorBoard's absl, which SB3 imports, one
+    # would hold the captured standard error then, and close it.
+    import submitit  # noqa: F401
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["COLUMNS"] = "200"
