@@ -8,8 +8,8 @@ from contextlib import suppress
 from hypothesis import settings
 
 with suppress(ImportError):
-    # Its logging.config.dictConfig() closes all handlers that are there. Of TensorBoard's absl, which SB3 imports, one
-    # would hold the captured standard error then, and close it.
+    # Its logging.config.dictConfig() closes all handlers that are there. One of absl, which SB3 imports for
+    # TensorBoard, would hold the captured standard error then, and close it.
     import submitit  # noqa: F401
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
