@@ -12,7 +12,7 @@ help:
 	@echo "make quickstart   set up, run a small real sweep, print the comparison"
 	@echo "make test         set up, run the test suite"
 	@echo "make test-slow    the checks that take longer than a minute"
-	@echo "make reproduce    every experiment of the paper at its smallest, with figures and verdicts"
+	@echo "make reproduce    every table and figure of the paper at its smallest, with verdicts"
 	@echo "make docs         docs/reference.md and the generated tables of docs/paper.md"
 	@echo "make lint         ruff and mypy"
 	@echo "make format       ruff, in place"

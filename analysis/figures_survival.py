@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.curve_axes import AXIS_LABELS
+from analysis.figures import MAX_COLUMNS, PANEL_SIZE
 from analysis.figures_panel import LineLook, empty_figure, legend_below, looks_of, tidy
 from analysis.formats import level_text, short_env_id
 from analysis.load import Setting
@@ -18,8 +19,6 @@ from analysis.reference import Reference
 from analysis.sections.time_to_level import times_to_level
 from analysis.statistics.survival import Times, kaplan_meier
 
-PANEL_SIZE = (4.0, 2.9)
-MAX_COLUMNS = 3
 CENSORED_TEXT = "seed that never reached it: looked at until here"
 
 
