@@ -7,7 +7,7 @@ the network's output.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,34 +33,45 @@ class LightActor(Protocol):
     def __call__(self, observations: Array) -> Array: ...
 
 
-def light_actor(policy: ActorCriticPolicy, n_envs: int) -> LightActor | None:
+def light_actor(policy: ActorCriticPolicy, n_envs: int, ahead: int = 1) -> LightActor | None:
     """An actor that reads the policy's parameters where they lie; None where the policy is not a small MLP.
 
     The parameters are views: an in-place update of the policy shows at the next call. Ask again after a
     parameter tensor was replaced, as ``load_state_dict(assign=True)`` or a move between devices does.
+
+    Continuous actions may have their noise drawn ``ahead`` calls at a time, which is cheaper. The draws are
+    the same ones in the same order; torch's generator is then where the policy would have left it after each
+    ``ahead`` calls, not between.
     """
     layers = _mlp_layers(policy)
     if layers is None:
         return None
     if isinstance(policy.action_dist, DiagGaussianDistribution):
-        return _GaussianActor(layers, policy.log_std.detach(), n_envs)
+        return _GaussianActor(layers, policy.log_std.detach(), n_envs, ahead)
     return _CategoricalActor(layers)
 
 
 class _GaussianActor:
     """``mean + exp(log_std) * noise``, as SB3's ``DiagGaussianDistribution.sample``."""
 
-    def __init__(self, layers: list[Layer], log_std: torch.Tensor, n_envs: int) -> None:
+    def __init__(self, layers: list[Layer], log_std: torch.Tensor, n_envs: int, ahead: int) -> None:
         self._layers = layers
         self._std = log_std.exp().numpy()
-        self._draw = torch.empty(n_envs, len(log_std))
-        self._noise = self._draw.numpy()
+        self._draws = torch.empty(ahead, n_envs, len(log_std))
+        self._noise: Iterator[Array] = iter(())
 
     def __call__(self, observations: Array) -> Array:
-        self._draw.normal_()
-        actions: Array = self._noise * self._std
-        actions += _forward(self._layers, observations)
+        noise = next(self._noise, None)
+        if noise is None:
+            noise = self._draw()
+        actions: Array = np.add(noise, _forward(self._layers, observations))
         return actions
+
+    def _draw(self) -> Array:
+        for draw in self._draws:
+            draw.normal_()  # each on its own: torch's draws for one large tensor are others
+        self._noise = iter(self._draws.numpy() * self._std)
+        return next(self._noise)
 
 
 class _CategoricalActor:
@@ -78,7 +89,9 @@ class _CategoricalActor:
 
 
 def _forward(layers: list[Layer], observations: Array) -> Array:
-    hidden = observations.reshape(len(observations), -1).astype(np.float32, copy=False)
+    hidden = observations if observations.ndim == 2 else observations.reshape(len(observations), -1)
+    if hidden.dtype != np.float32:
+        hidden = hidden.astype(np.float32)
     for layer in layers:
         hidden = layer(hidden)
     return hidden
@@ -124,7 +137,7 @@ def _linear(module: nn.Linear) -> Layer:
 
     def layer(hidden: Array) -> Array:
         product: Array = hidden.dot(weight)
-        product += bias
+        np.add(product, bias, product)
         return product
 
     return layer
@@ -136,7 +149,7 @@ def _elu(module: nn.Module) -> Layer:
 
 
 _ACTIVATIONS: dict[type[nn.Module], Callable[[nn.Module], Layer]] = {
-    nn.Tanh: lambda module: lambda x: np.tanh(x, out=x),
+    nn.Tanh: lambda module: lambda x: np.tanh(x, x),
     nn.ReLU: lambda module: lambda x: np.maximum(x, 0, out=x),
     nn.ELU: _elu,
 }

@@ -41,10 +41,14 @@ class LeanRolloutBuffer(RolloutBuffer):
         next_values = np.concatenate([self.values[1:], bootstrap])
         deltas = self.rewards + self.gamma * next_values * going_on - self.values
         decays = (self.gamma * self.gae_lambda) * going_on
-        advantage: Any = np.zeros(self.n_envs, dtype=np.float32)
-        for step in range(self.buffer_size - 1, -1, -1):
-            advantage = deltas[step] + decays[step] * advantage
-            self.advantages[step] = advantage
+        if self.n_envs == 1:  # scalars: the same numbers, at a fraction of what arrays of one element cost
+            deltas, decays = deltas[:, 0], decays[:, 0]
+        advantage: Any = np.zeros_like(deltas[0])
+        advantages: list[Any] = []
+        for delta, decay in zip(deltas[::-1], decays[::-1], strict=True):
+            advantage = delta + decay * advantage
+            advantages.append(advantage)
+        self.advantages[::-1] = np.reshape(advantages, self.advantages.shape)
         self.returns = self.advantages + self.values
 
     def get(self, batch_size: int | None = None) -> Generator[RolloutBufferSamples, None, None]:
@@ -70,6 +74,7 @@ class LightRollouts(OnPolicyAlgorithm):
 
     Elsewhere SB3's loop runs. On the light path a callback sees SB3's local variables except
     ``obs_tensor``, ``values`` and ``log_probs``, which do not exist before the rollout is complete.
+    The noise of continuous actions is drawn from torch's generator for the whole rollout at its first step.
     """
 
     def _setup_model(self) -> None:
@@ -81,7 +86,7 @@ class LightRollouts(OnPolicyAlgorithm):
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
     ) -> bool:
         """Fill the buffer with ``n_rollout_steps`` per environment; False if a callback ended training."""
-        act = light_actor(self.policy, env.num_envs)
+        act = light_actor(self.policy, env.num_envs, ahead=self.n_steps)
         if act is None or type(rollout_buffer) is not LeanRolloutBuffer or n_rollout_steps != self.n_steps:
             return super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps)
         self.policy.set_training_mode(False)
@@ -107,39 +112,37 @@ class LightRollouts(OnPolicyAlgorithm):
 
         None if a callback stopped it.
         """
-        space = self.action_space
+        space, num_envs, step_envs = self.action_space, env.num_envs, env.step
         bounds = (space.low, space.high) if isinstance(space, spaces.Box) else None
-        observations, actions_taken = rollout_buffer.observations, rollout_buffer.actions
+        columns = (rollout_buffer.observations, rollout_buffer.actions, rollout_buffer.rewards)
+        actions_shape = rollout_buffer.actions.shape[1:]
+        scope: dict[str, Any] = {
+            "self": self,
+            "env": env,
+            "rollout_buffer": rollout_buffer,
+            "n_rollout_steps": rollout_buffer.buffer_size,
+        }
         timeouts: list[tuple[int, int, Any]] = []
-        for n_steps in range(rollout_buffer.buffer_size):
+        for n_steps, (observations_row, actions_row, rewards_row, starts_row) in enumerate(
+            zip(*columns, rollout_buffer.episode_starts, strict=True)
+        ):
             actions = act(self._last_obs)  # type: ignore[arg-type]
             clipped_actions = (
                 actions if bounds is None else np.minimum(np.maximum(actions, bounds[0]), bounds[1])
             )
-            new_obs, rewards, dones, infos = env.step(clipped_actions)
-            self.num_timesteps += env.num_envs
-            callback.update_locals(
-                {
-                    "self": self,
-                    "env": env,
-                    "rollout_buffer": rollout_buffer,
-                    "n_rollout_steps": rollout_buffer.buffer_size,
-                    "n_steps": n_steps,
-                    "actions": actions,
-                    "clipped_actions": clipped_actions,
-                    "new_obs": new_obs,
-                    "rewards": rewards,
-                    "dones": dones,
-                    "infos": infos,
-                }
-            )
+            new_obs, rewards, dones, infos = step_envs(clipped_actions)
+            self.num_timesteps += num_envs
+            scope["n_steps"], scope["actions"], scope["clipped_actions"] = n_steps, actions, clipped_actions
+            scope["new_obs"], scope["rewards"] = new_obs, rewards
+            scope["dones"], scope["infos"] = dones, infos
+            callback.update_locals(scope)
             if not callback.on_step():
                 return None
-            observations[n_steps] = self._last_obs
-            actions_taken[n_steps] = actions.reshape(actions_taken.shape[1:])
-            rollout_buffer.rewards[n_steps] = rewards
-            rollout_buffer.episode_starts[n_steps] = self._last_episode_starts
-            if dones.any():
+            observations_row[...] = self._last_obs
+            actions_row[...] = actions.reshape(actions_shape)
+            rewards_row[...] = rewards
+            starts_row[...] = self._last_episode_starts
+            if np.count_nonzero(dones):
                 self._update_info_buffer(infos, dones)
                 timeouts += [
                     (n_steps, int(index), infos[index]["terminal_observation"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pathlib
+from contextlib import nullcontext
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -33,7 +34,7 @@ from algos.acktr.critic import (
     step_log,
 )
 from algos.acktr.form import check_policy, check_policy_kwargs, is_joint
-from algos.acktr.heads import ActorView, JointView, output_distribution, preprocess
+from algos.acktr.heads import ActorView, JointView, output_distribution
 from algos.acktr.loss import policy_loss
 from algos.acktr.model_format import FORMAT, KEY, check_format
 from algos.acktr.radius import AdvantageRadius
@@ -41,11 +42,12 @@ from algos.acktr.refusal import finite_actor, finite_features, non_finite_arrays
 from algos.acktr.step_size import adapted_factor
 from algos.acting import LightActor
 from algos.errors import RefusedUpdates
+from algos.kept_graphs import KeptGraphs, can_keep_graphs
 from algos.kfac import KFAC, Gaussian, OutputDistribution, RunningSigma, realised_kl
 from algos.kfac.trust_region import as_outputs
 from algos.networks import PAPER_POLICIES
 from algos.options import validated
-from algos.rollouts import LightRollouts
+from algos.rollouts import LeanRolloutBuffer, LightRollouts
 from algos.schedules import ScheduleData, named_schedule, value_at
 
 CHECKED = (
@@ -140,6 +142,7 @@ class ACKTR(LightRollouts):
         "MultiInputPolicy": MultiInputActorCriticPolicy,
         **PAPER_POLICIES,
     }
+    _graphs: KeptGraphs | None = None
 
     def __init__(
         self,
@@ -263,8 +266,17 @@ class ACKTR(LightRollouts):
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
     ) -> bool:
         """Fill the buffer; the policy sees 0 where an observation is NaN or infinite, the buffer does not."""
-        with finite_features(self.policy):
+        self._graphs = self._new_graphs(rollout_buffer, env.num_envs)
+        with finite_features(self.policy), self._graphs.recorded() if self._graphs else nullcontext():
             return super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps)
+
+    def _new_graphs(self, rollout_buffer: RolloutBuffer, n_envs: int) -> KeptGraphs | None:
+        """Keeps graphs where the update needs a joint network's outputs and not its layers' inputs."""
+        optimizer, in_order = self.policy.optimizer, type(rollout_buffer) is LeanRolloutBuffer
+        assert isinstance(optimizer, KFAC)
+        if not (self.joint and in_order and can_keep_graphs(self.policy, n_envs)):
+            return None
+        return None if optimizer.reads_layers(n_envs * self.n_steps) else KeptGraphs(self.policy)
 
     def _interact(
         self, act: LightActor, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer
@@ -287,11 +299,10 @@ class ACKTR(LightRollouts):
         self.policy.set_training_mode(True)
         batch = next(self.rollout_buffer.get(batch_size=None))
         self._follow_schedules(batch)
-        observations = preprocess(self.policy, batch.observations)
         sigma = self._sigma(batch)
-        self._update_actor(observations, batch, sigma)
+        self._update_actor(batch, sigma)
         if self.critic is not None:
-            self._record(self.critic.update(observations, batch.returns, sigma))
+            self._record(self.critic.update(batch.observations, batch.returns, sigma))
         if hasattr(self.policy, "log_std"):
             self.logger.record("train/std", self.policy.log_std.detach().exp().mean().item())
         self._n_updates += 1
@@ -334,12 +345,14 @@ class ACKTR(LightRollouts):
         self.logger.record("train/critic_sigma", sigma.item())
         return sigma
 
-    def _update_actor(self, observations: Any, batch: RolloutBufferSamples, sigma: float | Tensor) -> None:
+    def _update_actor(self, batch: RolloutBufferSamples, sigma: float | Tensor) -> None:
         """One step of the actor, or of actor and critic together."""
-        optimizer = self.policy.optimizer
+        observations, optimizer = batch.observations, self.policy.optimizer
         assert isinstance(optimizer, KFAC)
-        with optimizer.record():
+        kept = self._graphs.replayed(len(batch.returns), optimizer.model) if self._graphs else nullcontext()
+        with optimizer.record(), kept:
             outputs = as_outputs(optimizer.model(observations))
+        self._graphs = None
         heads: list[OutputDistribution] = [output_distribution(self.policy, outputs[0])]
         loss, log = policy_loss(self.policy, outputs[0], batch, self.ent_coef, self.normalize_advantage)
         if self.joint:
@@ -390,7 +403,7 @@ class ACKTR(LightRollouts):
         return model
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "critic", "running_sigma", "radius"]
+        return [*super()._excluded_save_params(), "critic", "running_sigma", "radius", "_graphs"]
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         names = ["policy", "policy.optimizer"]

@@ -47,7 +47,7 @@ class SeparateCritic(ABC):
         """One step; returns the values before it, ``[B]``.
 
         Args:
-            observations: preprocessed, ``[B, ...]``.
+            observations: as in the rollout, ``[B, ...]``.
             returns: regression targets ``[B]``.
             sigma: standard deviation of the critic's output distribution.
         """

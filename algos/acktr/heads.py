@@ -23,11 +23,27 @@ from algos.kfac import Bernoulli, Categorical, DiagGaussian, MultiCategorical, O
 Observation = Tensor | dict[str, Tensor]
 
 
-class ActorView(nn.Module):
-    """Preprocessed observations to action parameters: mean ``[B, d]`` or logits ``[B, K]``."""
+class _View(nn.Module):
+    """Takes observations as the environment gives them; reads what of the policy it needs, not the policy."""
+
+    features: nn.Module
 
     def __init__(self, policy: ActorCriticPolicy) -> None:
         super().__init__()
+        self._space, self._normalize_images = policy.observation_space, policy.normalize_images
+
+    def extract_features(self, observations: Observation) -> Tensor:
+        """Features ``[B, d]``; before, images are divided by 255 and discrete observations made one-hot."""
+        preprocessed = preprocess_obs(observations, self._space, normalize_images=self._normalize_images)
+        features: Tensor = self.features(preprocessed)
+        return features
+
+
+class ActorView(_View):
+    """Observations to action parameters: mean ``[B, d]`` or logits ``[B, K]``."""
+
+    def __init__(self, policy: ActorCriticPolicy) -> None:
+        super().__init__(policy)
         self.features = policy.pi_features_extractor
         self.latent = policy.mlp_extractor.policy_net
         self.output = policy.action_net
@@ -36,30 +52,30 @@ class ActorView(nn.Module):
 
     def forward(self, observations: Observation) -> Tensor:
         """Action parameters ``[B, ...]``."""
-        parameters: Tensor = self.output(self.latent(self.features(observations)))
+        parameters: Tensor = self.output(self.latent(self.extract_features(observations)))
         return parameters
 
 
-class CriticView(nn.Module):
-    """Preprocessed observations to values ``[B, 1]``."""
+class CriticView(_View):
+    """Observations to values ``[B, 1]``."""
 
     def __init__(self, policy: ActorCriticPolicy) -> None:
-        super().__init__()
+        super().__init__(policy)
         self.features = policy.vf_features_extractor
         self.latent = policy.mlp_extractor.value_net
         self.output = policy.value_net
 
     def forward(self, observations: Observation) -> Tensor:
         """Values ``[B, 1]``."""
-        values: Tensor = self.output(self.latent(self.features(observations)))
+        values: Tensor = self.output(self.latent(self.extract_features(observations)))
         return values
 
 
-class JointView(nn.Module):
-    """Preprocessed observations to action parameters and values of a network with a shared trunk."""
+class JointView(_View):
+    """Observations to action parameters and values of a network with a shared trunk."""
 
     def __init__(self, policy: ActorCriticPolicy) -> None:
-        super().__init__()
+        super().__init__(policy)
         self.features = policy.features_extractor
         self.policy_latent = policy.mlp_extractor.policy_net
         self.value_latent = policy.mlp_extractor.value_net
@@ -70,7 +86,7 @@ class JointView(nn.Module):
 
     def forward(self, observations: Observation) -> tuple[Tensor, Tensor]:
         """Action parameters ``[B, ...]`` and values ``[B, 1]``."""
-        features = self.features(observations)
+        features = self.extract_features(observations)
         parameters = self.policy_output(self.policy_latent(features))
         return parameters, self.value_output(self.value_latent(features))
 
@@ -79,11 +95,6 @@ def shares_parameters(policy: ActorCriticPolicy) -> bool:
     """Whether actor and critic have a trainable parameter in common."""
     actor = {id(parameter) for parameter in ActorView(policy).parameters()}
     return any(id(parameter) in actor for parameter in CriticView(policy).parameters())
-
-
-def preprocess(policy: ActorCriticPolicy, observations: Observation) -> Observation:
-    """What the policy's feature extractor takes: images divided by 255, discrete observations one-hot."""
-    return preprocess_obs(observations, policy.observation_space, normalize_images=policy.normalize_images)
 
 
 def action_distribution(policy: ActorCriticPolicy, parameters: Tensor) -> Distribution:

@@ -31,7 +31,11 @@ def non_finite_arrays(buffer: RolloutBuffer) -> list[str]:
         "observations": list(parts.values()),
         **{name: [getattr(buffer, name)] for name in ("actions", "rewards", "returns", "advantages")},
     }
-    return [name for name, group in arrays.items() if not all(np.isfinite(array).all() for array in group)]
+    return [name for name, group in arrays.items() if not all(map(_is_finite, group))]
+
+
+def _is_finite(array: Array) -> bool:
+    return array.dtype.kind in "biu" or bool(np.isfinite(array).all())
 
 
 @contextmanager
@@ -67,8 +71,14 @@ def _finite(tensor: torch.Tensor) -> torch.Tensor:
 def finite_actor(act: LightActor) -> LightActor:
     """``act``, which then sees 0 for every NaN or infinity in the observations."""
 
+    zeros: Array = np.zeros(0)
+
     def finite_act(observations: Array) -> Array:
-        if not np.isfinite(observations).all():
+        nonlocal zeros
+        flat = observations.reshape(-1)
+        if len(zeros) != len(flat):
+            zeros = np.zeros_like(flat)
+        if flat.dot(zeros) != 0:  # cheaper than looking at each: NaN and infinity times 0 are NaN
             observations = np.nan_to_num(observations, nan=0.0, posinf=0.0, neginf=0.0)
         return act(observations)
 

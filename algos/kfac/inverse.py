@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from algos.kfac import eigenbasis
+
 Inverse = dict[str, Tensor]
 
 
@@ -45,7 +47,9 @@ def invert(mode: str, A: Tensor, S: Tensor, damping: float | Tensor, last: Inver
 
 def precondition(mode: str, inverse: Inverse, V: Tensor, damping: float | Tensor) -> Preconditioned:
     """Apply a damped inverse to ``V``, ``[d_out, d_in]``."""
-    return _apply_eigen(inverse, V, damping) if mode == "eigen" else _apply_factored(inverse, V)
+    if mode == "eigen":
+        return Preconditioned(*eigenbasis.solve(inverse, V, damping))
+    return _apply_factored(inverse, V)
 
 
 def quadratic_form(A: Tensor, S: Tensor, V: Tensor) -> Tensor:
@@ -88,13 +92,6 @@ def _invert_eigen(A: Tensor, S: Tensor, last: Inverse | None) -> Inverted:
     S_values, S_basis, S_ok, S_retried = _eigh(S)
     new = {"A_values": A_values, "A_basis": A_basis, "S_values": S_values, "S_basis": S_basis}
     return _keep_last(new, A_ok & S_ok, A_retried | S_retried, last)
-
-
-def _apply_eigen(inverse: Inverse, V: Tensor, damping: float | Tensor) -> Preconditioned:
-    values = torch.outer(inverse["S_values"], inverse["A_values"])
-    rotated = inverse["S_basis"].T @ V @ inverse["A_basis"] / (values + damping)
-    D = inverse["S_basis"] @ rotated @ inverse["A_basis"].T
-    return Preconditioned(D, lambda: (values * rotated.square()).sum())
 
 
 def _keep_last(new: Inverse, ok: Tensor, retried: Tensor, last: Inverse | None) -> Inverted:
@@ -157,5 +154,8 @@ def _eigh(factor: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             continue  # did not converge, or non-finite: retry, then report as not sound
         ok = values.sum().isfinite() & basis.sum().isfinite()
+        # LAPACK may return NaN without an error; on CUDA looking at it would synchronise.
+        if factor.device.type == "cpu" and not retried and not ok:
+            continue
         return values.clamp_min(0).to(factor.dtype), basis.to(factor.dtype), ok, retried
     return factor.diagonal().clone(), torch.zeros_like(factor), no, yes

@@ -88,6 +88,11 @@ class Observer:
         index = self._draw(batch, most)
         return take_examples(call, index, batch), [head.take(index) for head in self.heads]
 
+    def draws_from(self, batch: int) -> bool:
+        """Whether a statistics pass takes only some of `batch` examples."""
+        most = self.options["stats_batch"]
+        return most is not None and batch > most
+
     def _draw(self, batch: int, most: int) -> Tensor:
         return torch.randperm(batch, generator=self.generator, device=self.generator.device)[:most]
 
@@ -98,9 +103,9 @@ class Observer:
         outputs: tuple[Tensor, ...],
         sets: list[tuple[Tensor, ...]],
     ) -> None:
-        most, batch = self.options["stats_batch"], outputs[0].shape[0]
-        if most is not None and batch > most:
-            index = self._draw(batch, most)
+        batch = outputs[0].shape[0]
+        if self.draws_from(batch):
+            index = self._draw(batch, self.options["stats_batch"])
             args, kwargs = take_examples(tape.arguments(), index, batch)
             tape = Tape(self.model, tape.blocks)
             with torch.enable_grad(), tape.recording():

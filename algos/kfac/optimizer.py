@@ -170,6 +170,13 @@ class KFAC(Optimizer):
         missing = any("A" not in self.state[block.key] for block in self._layers)
         return missing or self._observer.updates % self.options["stats_every"] == 0
 
+    def reads_layers(self, batch: int) -> bool:
+        """Whether the next `observe` needs what every layer read in the recorded pass of `batch` examples.
+
+        If not, the outputs may come from elsewhere: statistics are not due, or have their own smaller pass.
+        """
+        return self.statistics_due and not self._observer.draws_from(batch)
+
     @contextmanager
     def record(self) -> Iterator[None]:
         """Record one forward pass of the model. Hooks exist only inside; no-grad forwards are ignored.

@@ -78,6 +78,21 @@ def test_actions_and_random_stream_are_the_policys(
     np.testing.assert_allclose(light, full, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("n_envs", [1, 20])
+def test_noise_drawn_ahead_is_the_same_noise(n_envs: int) -> None:
+    agent = a2c(A2C, "Pendulum-v1", n_envs)
+    at_once, ahead = light_actor(agent.policy, n_envs), light_actor(agent.policy, n_envs, ahead=3)
+    assert at_once is not None
+    assert ahead is not None
+    observations = np.ones((n_envs, 3), np.float32)
+    torch.manual_seed(5)
+    expected = [at_once(observations) for _ in range(6)]
+    after = torch.get_rng_state()
+    torch.manual_seed(5)
+    np.testing.assert_array_equal([ahead(observations) for _ in range(6)], expected)
+    assert torch.equal(torch.get_rng_state(), after)
+
+
 def test_the_light_actor_follows_in_place_updates() -> None:
     agent = a2c(A2C, "Pendulum-v1")
     act = light_actor(agent.policy, 2)
@@ -137,25 +152,27 @@ def test_a_callback_sees_each_step_and_can_end_training(cls: type[Any]) -> None:
     assert agent.num_timesteps == 42
 
 
-def random_buffer(cls: type[RolloutBuffer], gae_lambda: float) -> RolloutBuffer:
+def random_buffer(cls: type[RolloutBuffer], gae_lambda: float, n_envs: int = 3) -> RolloutBuffer:
     rng = np.random.default_rng(0)
-    buffer = cls(50, spaces.Box(-1, 1, (3,)), spaces.Discrete(2), "cpu", gae_lambda, 0.97, n_envs=3)
+    buffer = cls(50, spaces.Box(-1, 1, (3,)), spaces.Discrete(2), "cpu", gae_lambda, 0.97, n_envs=n_envs)
     for _ in range(50):
         buffer.add(
-            rng.normal(size=(3, 3)),
-            rng.integers(0, 2, (3, 1)),
-            rng.normal(size=3),
-            rng.random(3) < 0.1,
-            torch.tensor(rng.normal(size=3)),
-            torch.tensor(rng.normal(size=3)),
+            rng.normal(size=(n_envs, 3)),
+            rng.integers(0, 2, (n_envs, 1)),
+            rng.normal(size=n_envs),
+            rng.random(n_envs) < 0.1,
+            torch.tensor(rng.normal(size=n_envs)),
+            torch.tensor(rng.normal(size=n_envs)),
         )
-    buffer.compute_returns_and_advantage(torch.tensor(rng.normal(size=3)), rng.random(3) < 0.5)
+    buffer.compute_returns_and_advantage(torch.tensor(rng.normal(size=n_envs)), rng.random(n_envs) < 0.5)
     return buffer
 
 
+@pytest.mark.parametrize("n_envs", [1, 3])
 @pytest.mark.parametrize("gae_lambda", [1.0, 0.9, 0.0])
-def test_advantages_and_returns_equal_sb3s(gae_lambda: float) -> None:
-    stock, lean = random_buffer(RolloutBuffer, gae_lambda), random_buffer(LeanRolloutBuffer, gae_lambda)
+def test_advantages_and_returns_equal_sb3s(gae_lambda: float, n_envs: int) -> None:
+    stock, lean = (random_buffer(cls, gae_lambda, n_envs) for cls in (RolloutBuffer, LeanRolloutBuffer))
+    assert lean.advantages.dtype == np.float32
     np.testing.assert_allclose(lean.advantages, stock.advantages, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(lean.returns, stock.returns, rtol=1e-5, atol=1e-5)
 
