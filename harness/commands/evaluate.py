@@ -27,11 +27,12 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Play with a run's newest parameters, of its last checkpoint or its final model; writes evaluation-*."""
-    from harness.envs.base import EnvironmentFault
     from harness.evaluation.evaluate import Settings
     from harness.evaluation.evaluate import evaluate as play
     from harness.evaluation.video import VideoError
-    from harness.records import RunRecord
+    from harness.records import RecordError, RunRecord
+    from harness.runner.exit_codes import ExitCode
+    from harness.runner.faults import judge
     from harness.spec import MAX_SEED, SpecError
 
     if episodes < 1:
@@ -46,10 +47,15 @@ def evaluate(
         path = evaluation.write(record)
     except VideoError as error:
         raise SpecError(f"--video {error}") from None
-    except EnvironmentFault as error:
-        raise SpecError(str(error)) from None
-    except OSError as error:
-        raise SpecError(f"{run_dir}: cannot be written ({error.strerror})") from None
+    except (RecordError, SpecError):
+        raise
+    except Exception as error:
+        code, line = judge(error, record.spec["env_id"])
+        if code is ExitCode.ENVIRONMENT_FAULT:
+            raise SpecError(line) from error
+        if isinstance(error, OSError):
+            raise SpecError(f"{run_dir}: cannot be written ({error.strerror})") from None
+        raise
     if as_json:
         print_json(evaluation.to_json())
         return

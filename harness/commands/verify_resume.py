@@ -43,8 +43,8 @@ def verify_resume(
     from harness.spec import SpecError
 
     spec = spec_from(file, algo, env, seed, timesteps, preset, protocol, assignments or [])
-    if keep is not None and keep.exists() and any(keep.iterdir()):
-        raise SpecError(f"--keep {keep}: is not empty; expected a new directory")
+    if keep is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+        raise SpecError(f"--keep {keep}: is not empty, or no directory; expected a new directory")
 
     def tell(line: str) -> None:
         typer.echo(line, err=True)

@@ -37,7 +37,7 @@ class AtariVecEnv(HarnessVecEnv):
       hidden frames after a lost life is reported too, where SB3 loses it.
 
     ``num_threads`` is how many cores the emulators may use, all by default. With 1 they run one at a time;
-    with more, two for each are under way, so that none waits for the next to be started, and the operating
+    with more, four for each are under way, so that none waits for the next to be started, and the operating
     system shares out the cores. It changes no number.
     """
 
@@ -53,7 +53,7 @@ class AtariVecEnv(HarnessVecEnv):
         num_threads: int | None = None,
     ) -> None:
         self.protocol = protocol
-        self._under_way = 1 if num_threads == 1 else 2 * (num_threads or n_envs)
+        self._under_way = 1 if num_threads == 1 else 4 * (num_threads or n_envs)
         self._games = [AtariGame(index, rom_path, protocol, self._episode_seed) for index in range(n_envs)]
         shape = (protocol.frame_stack, protocol.screen_size, protocol.screen_size)
         super().__init__(

@@ -117,16 +117,18 @@ class HarnessVecEnv(VecEnv):
         """The episodes under way: ``run_seed``, and each environment's ``episode`` number and ``actions``.
 
         ``actions`` is the concatenation over environments and ``lengths`` [n_envs] says how many are whose;
-        ``checksums`` [n_envs] are of the current observations, for :meth:`restore` to compare.
-        Together with :meth:`protocol_state` it is all that :meth:`restore` needs.
+        ``checksums`` [n_envs] are of the current observations and ``returns`` [n_envs] those so far, for
+        :meth:`restore` to compare. Together with :meth:`protocol_state` it is all that :meth:`restore` needs.
         """
         taken = [action for actions in self._actions for action in actions]
         shape = (len(taken), *(self.action_space.shape or ()))
+        dtype = None if taken else self.action_space.dtype  # what the agent gave may be of another type
         return {
             "run_seed": np.asarray(self._run_seed),
             "episode": self._episodes.copy(),
             "lengths": np.array([len(actions) for actions in self._actions], dtype=np.int64),
-            "actions": np.asarray(taken, dtype=self.action_space.dtype).reshape(shape),
+            "actions": np.asarray(taken, dtype=dtype).reshape(shape),
+            "returns": np.array(self._returns),
             "checksums": np.array(self._checksums(), dtype=np.uint32),
         }
 
@@ -135,7 +137,8 @@ class HarnessVecEnv(VecEnv):
 
         Load :meth:`protocol_state` first; statistics are not changed here. Costs as many steps of the
         simulator as the episodes were long. Raises ValueError if the snapshot is of another number of
-        environments, and EnvironmentFault if the simulator did not come to the observations of that time.
+        environments, and EnvironmentFault if the simulator did not come to the observations and returns of
+        that time.
         """
         lengths = state["lengths"]
         if len(lengths) != self.num_envs:
@@ -147,15 +150,18 @@ class HarnessVecEnv(VecEnv):
         self._episodes = state["episode"].astype(np.int64)
         self._actions = [list(part) for part in np.split(state["actions"], np.cumsum(lengths)[:-1])]
         observations = self._replay_all()
-        for index, (seen, expected) in enumerate(
-            zip(self._checksums(), state["checksums"].tolist(), strict=True)
-        ):
-            if seen != expected:
+        returns = state.get("returns", np.array(self._returns)).tolist()  # older snapshots have none
+        self._compare("observation", self._checksums(), state["checksums"].tolist())
+        self._compare("return", self._returns, returns)
+        return observations
+
+    def _compare(self, what: str, seen: Sequence[float], expected: Sequence[float]) -> None:
+        for index, (now, then) in enumerate(zip(seen, expected, strict=True)):
+            if now != then:
                 raise EnvironmentFault(
                     f"{self.env_id} (index {index}): playing episode {self._episodes[index]} again did not "
-                    "come to the observation it had; the simulator or its version differs"
+                    f"come to the {what} it had; the simulator or its version differs"
                 )
-        return observations
 
     # -- for the subclasses --------------------------------------------------------------------------------
 

@@ -102,6 +102,20 @@ def is_mujoco(env_id: str) -> bool:
     return env_id.endswith("-v5") and env_id.removesuffix("-v5") in MUJOCO_TASKS
 
 
+def repeats_itself(env_id: str) -> bool:
+    """Whether the canonical ``env_id`` plays an episode again from its seed and actions.
+
+    False only for an environment that gymnasium has registered as ``nondeterministic``.
+    """
+    if is_atari(env_id) or is_mujoco(env_id):
+        return True
+    import gymnasium
+
+    _load_plugins()
+    spec = gymnasium.registry.get(env_id)
+    return spec is None or not spec.nondeterministic
+
+
 def rom_name(env_id: str) -> str:
     """The ROM that the canonical Atari id plays: ``SpaceInvadersNoFrameskip-v4`` -> ``space_invaders``.
 

@@ -24,23 +24,36 @@ class RunningMoments:
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        self.mean: Float64 = np.zeros(shape)
-        self.var: Float64 = np.ones(shape)
+        self._rows: Float64 = np.zeros((4, *shape))  # together, since each call into NumPy costs the same
+        self._delta, self._square, self.mean, self.var = (self._rows[row, ...] for row in range(4))
+        self._change, self._moments = self._rows[:2], self._rows[2:]
+        self._factors: Float64 = np.ones((4, *(1 for _ in shape)))
+        self._scale, self._epsilon = np.zeros(shape), np.full(shape, EPSILON)
+        self.var[...] = 1.0
         self.count = _INITIAL_COUNT
 
     def update(self, batch: NDArray[np.floating]) -> None:
         """Take in ``batch`` [n, *shape]."""
         n = len(batch)
         total = self.count + n
-        delta = (batch[0] if n == 1 else batch.mean(axis=0, dtype=np.float64)) - self.mean
-        self.var *= self.count / total
+        factors = self._factors
+        factors[0], factors[1], factors[3] = n / total, self.count * n / total**2, self.count / total
+        np.subtract(batch[0] if n == 1 else batch.mean(axis=0, dtype=np.float64), self.mean, self._delta)
+        np.multiply(self._delta, self._delta, self._square)
+        np.multiply(self._rows, factors, self._rows)
         if n > 1:
             self.var += batch.var(axis=0, dtype=np.float64) * (n / total)
-        self.mean += delta * (n / total)
-        delta *= delta
-        delta *= self.count * n / total**2
-        self.var += delta
+        np.add(self._moments, self._change, self._moments)
         self.count = total
+
+    def load(self, mean: NDArray[Any], var: NDArray[Any], count: float) -> None:
+        """Go on from these."""
+        self.mean[...], self.var[...], self.count = mean, var, count
+
+    def scale(self) -> Float64:
+        """``sqrt(var + 1e-8)``, [*shape]; valid until the next call."""
+        np.add(self.var, self._epsilon, self._scale)
+        return np.sqrt(self._scale, self._scale)
 
 
 class RunningScalar:
@@ -54,9 +67,15 @@ class RunningScalar:
     def update(self, batch: list[float]) -> None:
         """Take in the numbers of ``batch``."""
         n = len(batch)
-        batch_mean = sum(batch) / n
-        squares = sum((value - batch_mean) ** 2 for value in batch) if n > 1 else 0.0
         total = self.count + n
+        if n == 1:
+            delta = batch[0] - self.mean
+            self.mean += delta / total
+            self.var = (self.var * self.count + delta * delta * self.count / total) / total
+            self.count = total
+            return
+        batch_mean = sum(batch) / n
+        squares = sum((value - batch_mean) ** 2 for value in batch)
         delta = batch_mean - self.mean
         self.mean += delta * n / total
         self.var = (self.var * self.count + squares + delta * delta * self.count * n / total) / total
@@ -86,7 +105,7 @@ class Normalizer:
         self.obs = RunningMoments(obs_shape)
         self.returns = RunningScalar()
         self.discounted = [0.0] * n_envs
-        self._low, self._high = np.float64(-(clip_obs or 0.0)), np.float64(clip_obs or 0.0)
+        self._low, self._high = np.full(obs_shape, -(clip_obs or 0.0)), np.full(obs_shape, clip_obs or 0.0)
 
     def restart(self) -> None:
         """All episodes begin anew: forget the discounted returns so far, keep the statistics."""
@@ -102,7 +121,7 @@ class Normalizer:
         if self.clip_obs is None:
             return observations
         scaled = np.subtract(observations, self.obs.mean)
-        scaled /= np.sqrt(self.obs.var + EPSILON)
+        np.divide(scaled, self.obs.scale(), scaled)
         np.maximum(scaled, self._low, out=scaled)
         np.minimum(scaled, self._high, out=scaled)
         shown: NDArray[np.floating] = scaled.astype(np.float32)
@@ -116,11 +135,14 @@ class Normalizer:
         clip = self.clip_reward
         if clip is None:
             return rewards
+        discounted = self.discounted
         if learn:
-            pairs = zip(self.discounted, rewards, strict=True)
-            self.discounted = [total * self.gamma + reward for total, reward in pairs]
-            self.returns.update(self.discounted)
-        self.discounted = [0.0 if done else total for total, done in zip(self.discounted, dones, strict=True)]
+            for index, reward in enumerate(rewards):
+                discounted[index] = discounted[index] * self.gamma + reward
+            self.returns.update(discounted)
+        for index, done in enumerate(dones):
+            if done:
+                discounted[index] = 0.0
         scale = math.sqrt(self.returns.var + EPSILON)
         return [min(max(reward / scale, -clip), clip) for reward in rewards]
 
@@ -150,9 +172,7 @@ class Normalizer:
                     f"normalisation state {key!r} has shape {state[key].shape}, expected {array.shape}"
                 )
         if self.clip_obs is not None:
-            self.obs.mean = state["obs_mean"].astype(np.float64)
-            self.obs.var = state["obs_var"].astype(np.float64)
-            self.obs.count = float(state["obs_count"])
+            self.obs.load(state["obs_mean"], state["obs_var"], float(state["obs_count"]))
         if self.clip_reward is not None:
             self.returns.mean = float(state["returns_mean"])
             self.returns.var = float(state["returns_var"])

@@ -46,7 +46,7 @@ class PixelsVecEnv(GymVecEnv):
             PixelObservation(env, self._renderer, protocol, index) for index, env in enumerate(self.envs)
         ]
         self.observation_space = self.envs[0].observation_space
-        self._raw = np.zeros((n_envs, *(self.observation_space.shape or ())), dtype=np.uint8)
+        self._hold(np.zeros((n_envs, *(self.observation_space.shape or ())), dtype=np.uint8))
 
     def close(self) -> None:
         super().close()

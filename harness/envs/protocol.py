@@ -14,7 +14,16 @@ from harness.envs.names import canonical_env_id, is_atari, is_mujoco
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 Clip = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-Version = Literal[1]
+Version = Annotated[
+    Literal[1], Field(description="goes up when the same settings come to mean something else")
+]
+NormalizeObs = Annotated[
+    bool,
+    Field(description="observations lose their running mean and are divided by their deviation"),
+]
+NormalizeReward = Annotated[
+    bool, Field(description="rewards are divided by the running standard deviation of the discounted return")
+]
 
 
 class _Frozen(BaseModel):
@@ -47,7 +56,7 @@ class AtariSettings(_Frozen):
 class AtariProtocol(AtariSettings):
     """Mnih et al. (2015) preprocessing, as OpenAI Baselines and SB3 run it on ``NoFrameskip-v4``."""
 
-    name: Literal["atari"] = "atari"
+    name: Annotated[Literal["atari"], Field(description="the protocol")] = "atari"
     version: Version = 1
 
 
@@ -60,7 +69,7 @@ class AtariStickyProtocol(AtariSettings):
     and the sign of the reward are those of ``atari``.
     """
 
-    name: Literal["atari-sticky"] = "atari-sticky"
+    name: Annotated[Literal["atari-sticky"], Field(description="the protocol")] = "atari-sticky"
     version: Version = 1
     noop_max: NonNegativeInt = Field(0, description="up to this many no-op frames, less one, open a game")
     terminal_on_life_loss: bool = Field(False, description="done at the loss of a life; the game goes on")
@@ -81,10 +90,10 @@ class MujocoProtocol(_Normalized):
     The paper is silent on both; its authors' MuJoCo code normalises both. Recorded returns stay raw.
     """
 
-    name: Literal["mujoco"] = "mujoco"
+    name: Annotated[Literal["mujoco"], Field(description="the protocol")] = "mujoco"
     version: Version = 1
-    normalize_obs: bool = True
-    normalize_reward: bool = True
+    normalize_obs: NormalizeObs = True
+    normalize_reward: NormalizeReward = True
 
 
 class MujocoPixelsProtocol(_Frozen):
@@ -100,21 +109,21 @@ class MujocoPixelsProtocol(_Frozen):
     out of the picture at the place where an Atari game has its screen; here the whole view is kept.
     """
 
-    name: Literal["mujoco-pixels"] = "mujoco-pixels"
+    name: Annotated[Literal["mujoco-pixels"], Field(description="the protocol")] = "mujoco-pixels"
     version: Version = 1
     screen_size: PositiveInt = Field(42, le=512, description="height and width of a picture, in pixels")
     frame_stack: PositiveInt = Field(2, description="pictures in an observation, 3 channels each")
-    normalize_reward: bool = True
+    normalize_reward: NormalizeReward = True
     clip_reward: Clip = Field(10.0, description="normalised rewards lie in [-clip_reward, clip_reward]")
 
 
 class GymProtocol(_Normalized):
     """Any other gymnasium environment, as it comes."""
 
-    name: Literal["gym"] = "gym"
+    name: Annotated[Literal["gym"], Field(description="the protocol")] = "gym"
     version: Version = 1
-    normalize_obs: bool = False
-    normalize_reward: bool = False
+    normalize_obs: NormalizeObs = False
+    normalize_reward: NormalizeReward = False
 
 
 Protocol = Annotated[

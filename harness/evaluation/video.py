@@ -1,46 +1,35 @@
-"""A film of an evaluated episode: it is played again from its seed and its actions, and rendered.
+"""A film of an evaluated episode: it is played again (:class:`Replay`) before gymnasium's RecordVideo.
 
-Episodes are functions of both (:class:`harness.envs.base.HarnessVecEnv`), so that nothing is rendered while
-an agent acts and frames go to the file one by one, however long the episode is.
+RecordVideo keeps what it records in memory (4.1 GB for 10,000 timesteps of an Atari game) and looks for each
+picture among all of them. It is therefore let to begin a new file every :data:`PIECE` pictures; the files are
+joined without encoding them again.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import math
 import os
-from collections.abc import Generator, Iterator
+import subprocess
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import gymnasium
 import numpy as np
-from numpy.typing import NDArray
+from gymnasium.wrappers import RecordVideo
 
 from harness.envs.base import EnvironmentFault
-from harness.envs.names import rom_name
-from harness.envs.protocol import AtariSettings, GymProtocol, Protocol
-from harness.envs.seeding import episode_seed
+from harness.envs.protocol import Protocol
 from harness.evaluation.play import Played
+from harness.evaluation.replay import Replay
 
-ATARI_FRAMES_PER_SECOND = 60
-ATARI_SCREEN = (210, 160)
-ATARI_ZOOM = 2
-MUJOCO_SIZE = 320
-DEFAULT_FRAMES_PER_SECOND = 30
-Frame = NDArray[np.uint8]
-"""RGB, [height, width, 3]."""
+PIECE = 250
+"""Pictures per file: as many as the encoder puts from one whole picture to the next in any case."""
 
 
 class VideoError(ValueError):
     """The video cannot be made; the message says why and what is needed."""
-
-
-class Shown(NamedTuple):
-    """One moment of the film: the picture, and the raw reward that led to it."""
-
-    frame: Frame
-    reward: float
 
 
 def check_video(path: Path, env_id: str, protocol: Protocol) -> None:
@@ -53,138 +42,92 @@ def check_video(path: Path, env_id: str, protocol: Protocol) -> None:
         raise VideoError(f"{path}: expected a file name that ends in .mp4")
     if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise VideoError(f"{path}: cannot be written; expected a file in an existing, writable directory")
-    if importlib.util.find_spec("imageio_ffmpeg") is None:
-        raise VideoError(f"{path}: the encoder is not installed; expected pip install imageio-ffmpeg")
-    frames = _frames(env_id, protocol, 0, [])
     try:
-        next(frames)
+        importlib.import_module("moviepy.config")
+    except (ImportError, OSError, RuntimeError) as error:  # the latter two: it finds no ffmpeg to run
+        raise VideoError(
+            f"{path}: the encoder is not installed ({_line(error)}); expected pip install moviepy"
+        ) from error
+    try:
+        env = Replay(env_id, protocol, 0)
+        try:
+            env.reset()
+            env.render()
+        finally:
+            env.close()
     except EnvironmentFault as error:
         raise VideoError(str(error)) from error
-    finally:
-        frames.close()
 
 
 def write_video(path: Path, env_id: str, protocol: Protocol, run_seed: int, played: Played) -> None:
-    """Film the first episode of environment 0.
+    """Film the first episode of environment 0; ``path`` is replaced by a whole film or stays as it was.
 
     Raises:
         VideoError: the film did not come to the return of the episode, or the encoder failed.
     """
-    import imageio_ffmpeg
-
-    total, writer = 0.0, None
     try:
-        for shown in _frames(env_id, protocol, run_seed, played.first_actions):
-            total += shown.reward
-            if writer is None:
-                height, width = shown.frame.shape[:2]
-                writer = imageio_ffmpeg.write_frames(
-                    str(path), (width, height), fps=_frames_per_second(env_id, protocol), macro_block_size=2
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as name:
+            total, film = _film(Replay(env_id, protocol, run_seed), played.first_actions, Path(name))
+            expected = played.episodes[0].episode_return
+            if not math.isclose(total, expected, rel_tol=1e-6, abs_tol=1e-5):
+                raise VideoError(
+                    f"{path}: playing the episode again came to the return {total:g} instead of "
+                    f"{expected:g}; {env_id} is not deterministic under its seed"
                 )
-                writer.send(None)
-            writer.send(np.ascontiguousarray(shown.frame))
+            film.replace(path)
     except OSError as error:
-        raise VideoError(f"{path}: the encoder failed ({' '.join(str(error).split())[-200:]})") from error
-    finally:
-        if writer is not None:
-            writer.close()
-    expected = played.episodes[0].episode_return
-    if not math.isclose(total, expected, rel_tol=1e-6, abs_tol=1e-5):
-        raise VideoError(
-            f"{path}: playing the episode again came to the return {total:g} instead of {expected:g}; "
-            f"{env_id} is not deterministic under its seed"
-        )
+        raise VideoError(f"{path}: the encoder failed ({_line(error)[-200:]})") from error
 
 
-def _frames(
-    env_id: str, protocol: Protocol, run_seed: int, actions: list[Any]
-) -> Generator[Shown, None, None]:
-    if isinstance(protocol, AtariSettings):
-        return _atari_frames(env_id, protocol, run_seed, actions)
-    seed = episode_seed(run_seed, 0, 0)
-    if isinstance(protocol, GymProtocol):
-        return _gym_frames(env_id, seed, actions)
-    return _mujoco_frames(env_id, seed, actions)
-
-
-def _atari_frames(
-    env_id: str, protocol: AtariSettings, run_seed: int, actions: list[Any]
-) -> Generator[Shown, None, None]:
-    from ale_py import roms
-
-    from harness.envs.atari_game import AtariGame
-
-    rom_path = roms.get_rom_path(rom_name(env_id))
-    assert rom_path is not None  # make_vec_env has played it
-    game = AtariGame(
-        0,
-        rom_path,
-        protocol,
-        lambda index, episode: episode_seed(run_seed, index, episode),
-        colour_screen=ATARI_SCREEN,
+def _film(env: Replay, actions: Sequence[Any], directory: Path) -> tuple[float, Path]:
+    """Record the episode in the empty ``directory``; returns its raw return and the film, a file in there."""
+    recorder: Any = RecordVideo(
+        env,
+        str(directory / "pieces"),
+        episode_trigger=lambda episode: True,
+        step_trigger=lambda step: (step + 1) % PIECE == 0,
+        name_prefix="film",
+        fps=_exact_rate(env.frames_per_second),  # type: ignore[arg-type]
     )
-    frame, reward, _ = _finish(game.open(0))
-    yield Shown(_zoomed(frame), reward)
-    for action in actions:
-        played = _finish(game.play(int(action), 0))
-        last = played.frame if played.terminal_frame is None else played.terminal_frame
-        yield Shown(_zoomed(last), played.reward + played.carried)
-
-
-def _mujoco_frames(env_id: str, seed: int, actions: list[Any]) -> Generator[Shown, None, None]:
-    from harness.envs.pixels_renderer import Renderer
-
-    env: Any = gymnasium.make(env_id, disable_env_checker=True)
-    renderer = Renderer(env_id, env.unwrapped.model, MUJOCO_SIZE)
+    total = 0.0
     try:
-        for reward in _rewards(env, seed, actions):
-            yield Shown(renderer.render(env.unwrapped.data), reward)
+        recorder.reset()
+        for action in actions:
+            total += float(recorder.step(action)[1])
+        recorder.stop_recording()
     finally:
-        renderer.close()
-        env.close()
+        recorder.recording, recorder.recorded_frames = False, []  # else close() writes, and complains
+        recorder.close()
+    names = ["film-episode-0", *(f"film-step-{step}" for step in range(PIECE - 1, len(actions), PIECE))]
+    return total, _joined(directory, names)
 
 
-def _gym_frames(env_id: str, seed: int, actions: list[Any]) -> Generator[Shown, None, None]:
-    if "rgb_array" not in _metadata(env_id).get("render_modes", []):
-        raise EnvironmentFault(f"{env_id}: cannot be rendered; its render modes have no 'rgb_array'")
-    env = gymnasium.make(env_id, render_mode="rgb_array", disable_env_checker=True)
-    try:
-        for reward in _rewards(env, seed, actions):
-            try:
-                frame: Any = env.render()
-            except gymnasium.error.DependencyNotInstalled as error:
-                raise EnvironmentFault(f"{env_id}: cannot be rendered; {error}") from error
-            yield Shown(np.asarray(frame, dtype=np.uint8), reward)
-    finally:
-        env.close()
+def _joined(directory: Path, names: list[str]) -> Path:
+    from moviepy.config import FFMPEG_BINARY
+
+    (directory / "pieces.txt").write_text("".join(f"file 'pieces/{name}.mp4'\n" for name in names))
+    command = ["-loglevel", "error", "-f", "concat", "-i", "pieces.txt", "-codec", "copy", "film.mp4"]
+    joining = subprocess.run([FFMPEG_BINARY, *command], cwd=directory, capture_output=True, text=True)
+    if joining.returncode:
+        raise OSError(joining.stderr)
+    return directory / "film.mp4"
 
 
-def _rewards(env: gymnasium.Env[Any, Any], seed: int, actions: list[Any]) -> Iterator[float]:
-    env.reset(seed=seed)
-    yield 0.0
-    for action in actions:
-        yield float(env.step(action)[1])
+def _exact_rate(frames_per_second: float) -> np.float64:
+    """The next rate above with which moviepy 2.2 writes each picture once; ffmpeg gets two decimals of it.
+
+    moviepy writes as many pictures as the sum of their durations times the rate, rounded down, and so loses
+    the last one at many rates. With a plain float and numpy 2 it also looks pictures up by times in float32,
+    and shows many twice and the next one not at all (29 of 101 at 15 a second).
+    """
+    rates = (np.float64(frames_per_second + 1e-7 * number) for number in range(10_000))
+    exact = (rate for rate in rates if all(_written(n, rate) == n for n in range(1, PIECE + 1)))
+    return next(exact, np.float64(frames_per_second))
 
 
-def _finish(work: Generator[None, None, Any]) -> Any:
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            return stop.value
+def _written(n_pictures: int, rate: np.float64) -> int:
+    return int(sum([1.0 / rate] * n_pictures) * rate)
 
 
-def _zoomed(frame: Frame) -> Frame:
-    return frame.repeat(ATARI_ZOOM, axis=0).repeat(ATARI_ZOOM, axis=1)
-
-
-def _frames_per_second(env_id: str, protocol: Protocol) -> float:
-    if isinstance(protocol, AtariSettings):
-        return ATARI_FRAMES_PER_SECOND / protocol.frame_skip
-    return float(_metadata(env_id).get("render_fps", DEFAULT_FRAMES_PER_SECOND))
-
-
-def _metadata(env_id: str) -> dict[str, Any]:
-    env = gymnasium.make(env_id, disable_env_checker=True)
-    env.close()
-    return env.metadata
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

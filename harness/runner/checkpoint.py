@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -29,6 +28,7 @@ import torch
 from numpy.typing import NDArray
 
 from harness.records import EpisodeMark
+from harness.runner.durable import sync_directory, write_flushed
 
 CHECKPOINT_VERSION = 1
 N_KEPT = 2
@@ -137,13 +137,13 @@ def write_checkpoint(
             (_PROGRESS, progress.read_bytes()),
         ):
             files[name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            _write(aside / name, content)
+            write_flushed(aside / name, content)
         body = {"checkpoint_version": CHECKPOINT_VERSION, **manifest, "files": files}
         text = json.dumps({"sha256": _digest(body), **body}, indent=2, allow_nan=False)
-        _write(aside / _MANIFEST, text.encode())
-        _sync_directory(aside)
+        write_flushed(aside / _MANIFEST, text.encode())
+        sync_directory(aside)
         aside.rename(target)
-        _sync_directory(root)
+        sync_directory(root)
     except OSError:
         shutil.rmtree(aside, ignore_errors=True)
         raise
@@ -208,25 +208,6 @@ def _archive(groups: Mapping[str, Arrays]) -> memoryview:
     arrays = {f"{group}/{name}": array for group, named in groups.items() for name, array in named.items()}
     np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getbuffer()
-
-
-def _write(path: Path, content: bytes | memoryview) -> None:
-    try:
-        with path.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        error.filename = str(path)
-        raise
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove_left_overs(root: Path) -> None:

@@ -12,6 +12,7 @@ from harness.envs.base import EnvironmentFault
 from harness.runner.checkpoint import CheckpointDamaged, CheckpointRefused
 from harness.runner.exit_codes import ExitCode
 from harness.runner.stop import Preempted
+from harness.spec import SpecError
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 _OWN: dict[type[BaseException], ExitCode] = {
@@ -19,6 +20,7 @@ _OWN: dict[type[BaseException], ExitCode] = {
     CheckpointDamaged: ExitCode.CHECKPOINT_DAMAGED,
     CheckpointRefused: ExitCode.CHECKPOINT_REFUSED,
     EnvironmentFault: ExitCode.ENVIRONMENT_FAULT,
+    SpecError: ExitCode.USAGE,
 }
 """Errors whose message says everything."""
 

@@ -27,7 +27,7 @@ def lock(directory: Path, what: str, name: str = ".lock") -> Iterator[None]:
 
     Raises:
         Locked: another process holds it.
-        SpecError: the directory cannot be written.
+        SpecError: the directory cannot be written; its cause is the OSError.
     """
     path = directory / name
     try:
@@ -36,7 +36,7 @@ def lock(directory: Path, what: str, name: str = ".lock") -> Iterator[None]:
     except OSError as error:
         raise SpecError(
             f"{error.filename}: cannot be written ({error.strerror}); expected a directory"
-        ) from None
+        ) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,7 +44,9 @@ def lock(directory: Path, what: str, name: str = ".lock") -> Iterator[None]:
             file.seek(0)
             holder = file.read().strip() or "another process"
             raise Locked(f"{what} is already being run by {holder} (lock {path})") from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {platform.node()}\n")
-        file.flush()
+        try:
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), f"process {os.getpid()} on {platform.node()}\n".encode())
+        except OSError as error:
+            raise SpecError(f"{path}: cannot be written ({error.strerror})") from error
         yield

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
+import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,8 @@ class ProgressLog(KVWriter):
     """Writes the logger's rows as SB3's CSV writer does, and goes on in a file that is there.
 
     Columns stand in the order in which metrics first appeared (SB3's order differs between processes). Where
-    a row brings a new metric, the rows before get an empty field.
+    a row brings a new metric, the rows before get an empty field. A row that does not fit on the disk is
+    taken back before the error, which names the file, is raised.
 
     Args:
         path: the file; rows in it are kept.
@@ -25,9 +29,9 @@ class ProgressLog(KVWriter):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.open("a+", encoding="utf-8", newline="")
-        self._file.seek(0)
-        self._columns: list[str] = next(csv.reader(self._file), [])
+        self._file = path.open("ab", buffering=0)
+        with path.open(encoding="utf-8", newline="") as file:
+            self._columns: list[str] = next(csv.reader(file), [])
 
     def write(
         self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0
@@ -38,8 +42,19 @@ class ProgressLog(KVWriter):
         if new:
             self._add_columns(new)
         row = [values.get(column) for column in self._columns]
-        csv.writer(self._file, lineterminator="\n").writerow("" if v is None else str(v) for v in row)
-        self._file.flush()
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow("" if v is None else str(v) for v in row)
+        self._append(line.getvalue().encode())
+
+    def _append(self, line: bytes) -> None:
+        size = self._path.stat().st_size
+        try:
+            if self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            self._file.truncate(size)
+            error.filename = str(self._path)
+            raise
 
     def _add_columns(self, new: list[str]) -> None:
         self._columns += new
@@ -47,7 +62,7 @@ class ProgressLog(KVWriter):
         old = self._path.read_text(encoding="utf-8").splitlines()[1:]
         lines = [",".join(self._columns), *(line + "," * len(new) for line in old)]
         write_atomically(self._path, "".join(f"{line}\n" for line in lines))
-        self._file = self._path.open("a", encoding="utf-8", newline="")
+        self._file = self._path.open("ab", buffering=0)
 
     def close(self) -> None:
         """Close the file."""

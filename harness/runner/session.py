@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from typing import Any
@@ -14,6 +15,7 @@ from harness.records import EpisodeLog, RunRecord
 from harness.runner.agent_state import agent_state, load_agent_state
 from harness.runner.callbacks import FiniteParameters, Recorder, StopAtOnce, check_finite
 from harness.runner.checkpoint import Checkpoint, keep_newest, write_checkpoint
+from harness.runner.durable import replace_flushed
 from harness.runner.event_files import EventFiles
 from harness.runner.plain import decode, encode
 from harness.runner.progress import ProgressRows, make_logger
@@ -77,13 +79,19 @@ class Session:
             self.recorder.heartbeat()
             raise
         fields = self.recorder.status_fields()
-        self.agent.save(self.record.model_file)
+        self._save_model()
         self.record.save_protocol_state(self.envs.protocol_state())
         self.record.set_status("done", **fields, error=None)
 
     def _learn(self, stop: StopFlag) -> None:
         callbacks = [self.recorder, FiniteParameters(), StopAtOnce(stop)]
         self.agent.learn(self.spec.n_timesteps, callback=callbacks)
+
+    def _save_model(self) -> None:
+        # In memory first: torch's own writer leaves half a file on a full disk, and an error without a name.
+        buffer = io.BytesIO()
+        self.agent.save(buffer)
+        replace_flushed(self.record.model_file, buffer.getbuffer())
 
     def close(self) -> None:
         """Close the environments and the files."""

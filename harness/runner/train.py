@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.utils import get_device, set_random_seed
+from stable_baselines3.common.utils import set_random_seed
 
 from algos.registry import get_agent
+from harness.envs.names import repeats_itself
 from harness.provenance import provenance
 from harness.records import RecordError, RunRecord
-from harness.runner.build import build_agent, build_envs
+from harness.runner.build import build_agent, build_envs, torch_device
 from harness.runner.checkpoint import Checkpoint, remove_newer
 from harness.runner.exit_codes import ExitCode
 from harness.runner.faults import judge
@@ -24,7 +25,7 @@ from harness.runner.options import Options
 from harness.runner.resume import Circumstances, choose_checkpoint
 from harness.runner.session import OnPolicySession, Session
 from harness.runner.stop import Preempted, StopFlag
-from harness.spec import RunSpec
+from harness.spec import RunSpec, SpecError
 
 WORKER_LOCK = ".worker.lock"
 
@@ -33,7 +34,7 @@ def run(record: RunRecord, stop: StopFlag, options: Options) -> ExitCode:
     """Train the run in ``record``, from its newest checkpoint if it has one; return the worker's exit code.
 
     Whatever happens, ``status.json`` says how it ended, with the traceback of an error on stderr; only when
-    another worker holds the run is nothing touched.
+    another worker holds the run, or its directory takes no lock, is nothing touched.
     """
     if not record.run_file.exists():
         print(f"{record.run_file}: no such file; expected a run directory", file=sys.stderr)
@@ -44,6 +45,9 @@ def run(record: RunRecord, stop: StopFlag, options: Options) -> ExitCode:
     except Locked as error:
         print(error, file=sys.stderr)
         return ExitCode.BUSY
+    except SpecError as error:  # the lock's file could not be written
+        print(error, file=sys.stderr)
+        return judge(error.__cause__ if isinstance(error.__cause__, OSError) else error)[0]
 
 
 def _run(record: RunRecord, stop: StopFlag, options: Options) -> ExitCode:
@@ -55,7 +59,7 @@ def _run(record: RunRecord, stop: StopFlag, options: Options) -> ExitCode:
             session.train(stop)
         return ExitCode.DONE
     except Exception as error:
-        if not isinstance(error, Preempted):
+        if not isinstance(error, (Preempted, SpecError)):
             traceback.print_exc()
         code, line = judge(error, spec.env_id if spec else None)
         print(line, file=sys.stderr)
@@ -68,14 +72,17 @@ def _begin(spec: RunSpec, record: RunRecord, options: Options) -> Session:
     agent = get_agent(spec.algo)
     resumable = issubclass(agent.load(), OnPolicyAlgorithm)
     facts = provenance(agent.sources)
-    device = get_device(options.device).type
+    device = torch_device(options.device)
     now = Circumstances.of(spec, facts, device, options.num_threads)
     checkpoint, warnings = _continue_from(record, now, options, resumable)
+    repeats = repeats_itself(spec.env_id)
+    if resumable and not repeats:
+        warnings.append(f"{spec.env_id} is registered as nondeterministic: no resume of it is exact")
     attempt = record.begin_attempt(
         facts,
         resumed_at=checkpoint.timesteps if checkpoint else 0,
         warnings=warnings,
-        exact_resume=resumable,
+        exact_resume=resumable and repeats,
         device=device,
         num_threads=options.num_threads,
     )

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.records import EpisodeLog, RecordError, RunRecord, find_runs, run_directory, write_atomically
 
@@ -50,6 +52,23 @@ def test_episodes_come_back_exactly(record: RunRecord) -> None:
     assert frame["return"].tolist() == returns
     assert frame["episode"].tolist() == [1, 2, 3]
     assert frame["timestep"].tolist() == [0, 10, 20]
+
+
+@given(
+    texts=st.lists(
+        st.from_regex(r"-?[0-9]{1,9}(\.[0-9]{1,17})?", fullmatch=True)
+        | st.floats(allow_nan=False, allow_infinity=False).map(repr),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_decimals_of_any_length_are_read_as_float_reads_them(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str]
+) -> None:
+    record = RunRecord(tmp_path_factory.mktemp("run"))
+    rows = [f"{number},{number},0,{text},1,0.5\n" for number, text in enumerate(texts, 1)]
+    record.episodes_file.write_text(HEADER + "".join(rows))
+    assert record.episodes()["return"].tolist() == [float(text) for text in texts]
 
 
 def test_a_row_is_on_disk_before_the_log_is_closed(record: RunRecord) -> None:

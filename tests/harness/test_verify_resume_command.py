@@ -92,8 +92,9 @@ def test_a_worker_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
         ([*ASKED[1:], "-k", "0"], "-k"),
         ([*ASKED[1:], "--algo", "a3c"], "unknown agent 'a3c'"),
         ([*ASKED[1:], "--keep", "full"], "--keep full: is not empty"),
+        ([*ASKED[1:], "--keep", "full/file"], "--keep full/file: is not empty, or no directory"),
     ],
-    ids=["missing", "kills", "algo", "keep"],
+    ids=["missing", "kills", "algo", "keep", "keep in a file"],
 )
 def test_mistakes_are_one_line(
     arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

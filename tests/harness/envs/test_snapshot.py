@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -83,6 +86,68 @@ def test_a_snapshot_that_does_not_play_out_is_a_fault() -> None:
     state["actions"][7] = 1 - state["actions"][7]
     with pytest.raises(EnvironmentFault, match=r"CartPole-v1 \(index 1\): playing episode 0 again"):
         venv.restore(state)
+
+
+class Counting(gymnasium.Env[np.ndarray, np.ndarray]):
+    """Shows the timestep, rewards as ``reward`` says, and keeps the actions that it was given."""
+
+    observation_space = gymnasium.spaces.Box(0, 100, (1,), np.float32)
+    action_space = gymnasium.spaces.MultiBinary(2)
+
+    def __init__(self, reward: Callable[[], float]) -> None:
+        self.reward = reward
+        self.taken: list[np.ndarray] = []
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.taken = []
+        return np.zeros(1, dtype=np.float32), {}
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        self.taken.append(action)
+        return np.full(1, len(self.taken), dtype=np.float32), self.reward(), False, False, {}
+
+
+@pytest.fixture
+def counting() -> Iterator[Callable[..., HarnessVecEnv]]:
+    name = "Counting-v0"
+
+    def make(reward: Callable[[], float]) -> HarnessVecEnv:
+        gymnasium.register(name, entry_point=lambda: Counting(reward))
+        venv = make_vec_env(name, GymProtocol(), 1, 0)
+        venv.reset()
+        for value in (0.0, 1.0, 1.0):
+            venv.step(np.full((1, 2), value, dtype=np.float32))  # as SB3's Bernoulli policies act
+        return venv
+
+    yield make
+    del gymnasium.registry[name]
+
+
+def test_rewards_that_do_not_repeat_themselves_are_a_fault(
+    counting: Callable[..., HarnessVecEnv],
+) -> None:
+    rewards = itertools.count(1.0)
+    venv = counting(lambda: next(rewards))
+    with pytest.raises(EnvironmentFault, match="did not come to the return it had"):
+        venv.restore(venv.snapshot())
+
+
+def test_a_snapshot_without_returns_is_read_too(counting: Callable[..., HarnessVecEnv]) -> None:
+    venv = counting(lambda: 1.0)
+    state = venv.snapshot()
+    del state["returns"]
+    assert venv.restore(state).tolist() == [[3.0]]
+
+
+def test_actions_are_played_again_in_the_type_they_had(counting: Callable[..., HarnessVecEnv]) -> None:
+    venv = counting(lambda: 1.0)
+    venv.restore(venv.snapshot())
+    (taken,) = venv.get_attr("taken")
+    assert [action.dtype for action in taken] == [np.float32] * 3
+    assert [action.tolist() for action in taken] == [[0, 0], [1, 1], [1, 1]]
 
 
 def test_a_snapshot_of_another_size_is_refused() -> None:

@@ -5,23 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import gymnasium
-import imageio_ffmpeg
 import numpy as np
 import pytest
+from gymnasium.envs.mujoco.hopper_v5 import HopperEnv
 from stable_baselines3 import A2C
 from typer.testing import CliRunner
 
-from algos.registry import get_agent
 from harness.cli import app
-from harness.envs import AtariProtocol, AtariStickyProtocol, GymProtocol, MujocoProtocol, Protocol
+from harness.envs import AtariProtocol, AtariStickyProtocol, GymProtocol, MujocoProtocol
 from harness.envs.seeding import episode_seed
-from harness.evaluation import video
 from harness.evaluation.evaluate import (
     MAX_ENVS,
     Settings,
@@ -29,42 +25,9 @@ from harness.evaluation.evaluate import (
     evaluation_protocol,
     evaluation_seed,
 )
-from harness.evaluation.play import Played
-from harness.evaluation.record import EVALUATION_COLUMNS, EvaluatedEpisode, read_evaluations
-from harness.evaluation.video import VideoError
+from harness.evaluation.record import EVALUATION_COLUMNS, read_evaluations
 from harness.records import RecordError, RunRecord
-from harness.spec import MAX_SEED, RunSpec
-
-
-def trained(
-    directory: Path, env_id: str, protocol: Protocol, n_timesteps: int, **overrides: Any
-) -> RunRecord:
-    spec = RunSpec(
-        algo="a2c",
-        env_id=env_id,
-        protocol=protocol,
-        n_timesteps=n_timesteps,
-        hyperparameters=get_agent("a2c").resolve(protocol.name, overrides=overrides),
-        seed=0,
-    )
-    record = RunRecord(directory)
-    record.create(spec.to_json(), "test")
-    subprocess.run(
-        [sys.executable, "-m", "harness.runner", str(directory)], check=True, capture_output=True, timeout=240
-    )
-    return record
-
-
-@pytest.fixture(scope="module")
-def hopper(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
-    return trained(tmp_path_factory.mktemp("hopper"), "Hopper-v5", MujocoProtocol(), 600, n_steps=200)
-
-
-@pytest.fixture(scope="module")
-def breakout(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
-    protocol = AtariProtocol(noop_max=0, max_frames_per_episode=2000)
-    env_id = "BreakoutNoFrameskip-v4"
-    return trained(tmp_path_factory.mktemp("breakout"), env_id, protocol, 40, n_envs=2, n_steps=10)
+from harness.spec import MAX_SEED
 
 
 @pytest.fixture
@@ -176,44 +139,6 @@ def test_a_run_at_work_is_evaluated_from_its_checkpoint_and_a_bare_model_as_well
         assert result.parameters == whole.parameters
 
 
-def frames(path: Path) -> list[np.ndarray]:
-    reader = imageio_ffmpeg.read_frames(str(path))
-    width, height = next(reader)["size"]
-    return [np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in reader]
-
-
-def test_a_film_of_an_atari_game_has_a_frame_for_every_timestep(breakout: RunRecord, tmp_path: Path) -> None:
-    path = tmp_path / "game.mp4"
-    result = evaluate(breakout, Settings(n_episodes=2, video=path))
-    film = frames(path)
-    assert len(film) == result.episodes[0].length + 1
-    assert film[0].shape == (420, 320, 3)
-    colours = film[0][110:170].reshape(-1, 3).astype(int)
-    assert np.abs(colours[:, 0] - colours[:, 2]).max() > 80  # Breakout's red and blue bricks
-    assert (film[0] != film[-1]).any()
-
-
-@pytest.mark.usefixtures("rendering")
-def test_a_film_of_a_mujoco_episode(hopper: RunRecord, tmp_path: Path) -> None:
-    path = tmp_path / "hop.mp4"
-    result = evaluate(hopper, Settings(n_episodes=1, video=path))
-    film = frames(path)
-    assert len(film) == result.episodes[0].length + 1
-    assert film[0].shape == (320, 320, 3)
-
-
-def test_a_film_that_is_not_of_the_episode_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shown = [video.Shown(np.zeros((8, 8, 3), np.uint8), reward) for reward in (0.0, 7.0)]
-    monkeypatch.setattr(video, "_frames", lambda *arguments: iter(shown))
-    episode = EvaluatedEpisode(0, 0, 1, 5.0, 1)
-    with pytest.raises(VideoError, match="came to the return 7 instead of 5"):
-        video.write_video(
-            tmp_path / "x.mp4", "BreakoutNoFrameskip-v4", AtariProtocol(), 0, Played((episode,), [0])
-        )
-
-
 @pytest.mark.parametrize(
     ("arguments", "fragment"),
     [
@@ -249,29 +174,14 @@ def test_what_is_no_run_directory_is_named(tmp_path: Path, copy: RunRecord) -> N
     assert len(refused.stderr.splitlines()) == 1
 
 
-def test_an_environment_that_cannot_be_rendered_is_said_before_anything_is_played(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Blind(gymnasium.Env[Any, Any]):
-        observation_space = gymnasium.spaces.Discrete(2)
-        action_space = gymnasium.spaces.Discrete(2)
+def test_an_environment_that_raises_is_named(copy: RunRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(env: HopperEnv, action: Any) -> None:
+        raise KeyError("no such body")
 
-    gymnasium.register("Blind-v0", Blind)
-    spec = RunSpec(
-        algo="a2c",
-        env_id="Blind-v0",
-        protocol=GymProtocol(),
-        n_timesteps=10,
-        hyperparameters=get_agent("a2c").resolve("gym"),
-        seed=0,
-    )
-    record = RunRecord(tmp_path / "run")
-    record.create(spec.to_json(), "test")
-    with pytest.raises(
-        VideoError, match="Blind-v0: cannot be rendered; its render modes have no 'rgb_array'"
-    ):
-        evaluate(record, Settings(video=tmp_path / "film.mp4"))
-    gymnasium.registry.pop("Blind-v0")
+    monkeypatch.setattr(HopperEnv, "step", step)
+    refused = CliRunner().invoke(app, ["evaluate", str(copy.directory)])
+    assert refused.exit_code == 2
+    assert refused.stderr == "harness: environment Hopper-v5 raised KeyError: 'no such body'\n"
 
 
 def test_the_command_prints_the_result_and_says_what_it_wrote(copy: RunRecord) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from gymnasium import spaces
+from stable_baselines3 import A2C
 
 from harness.envs.base import EnvironmentFault
 from harness.records import RunRecord
@@ -25,6 +28,7 @@ from harness.runner.faults import judge
 from harness.runner.lock import lock
 from harness.runner.stop import Preempted
 from harness.runner.train import WORKER_LOCK
+from harness.spec import SpecError
 
 MakeRun = Callable[..., RunRecord]
 Attempt = Callable[..., ExitCode]
@@ -52,7 +56,9 @@ class Faulty(gymnasium.Env[np.ndarray, int]):
         if self.taken == 120 and self.fault == "raise":
             raise KeyError("no such body")
         reward = float("nan") if self.taken == 120 and self.fault == "nan" else 1.0
-        seen = next(_anything) if self.fault == "restless" else self.taken % 10
+        seen: float = next(_anything) if self.fault == "restless" else self.taken % 10
+        if self.taken == 120 and self.fault == "blind":
+            seen = float("nan")
         return np.array([seen, action], dtype=np.float32), reward, self.taken % 10 == 0, False, {}
 
 
@@ -60,11 +66,11 @@ class Faulty(gymnasium.Env[np.ndarray, int]):
 def faulty(make_run: MakeRun) -> Iterator[Callable[[str], RunRecord]]:
     made = []
 
-    def make(fault: str) -> RunRecord:
+    def make(fault: str, algo: str = "a2c") -> RunRecord:
         name = f"Faulty{fault.capitalize()}-v0"
         gymnasium.register(name, entry_point=lambda: Faulty(fault))
         made.append(name)
-        return make_run("a2c", name, 300, n_envs=1, n_steps=25)
+        return make_run(algo, name, 300, n_envs=1, n_steps=25)
 
     yield make
     for name in made:
@@ -72,16 +78,19 @@ def faulty(make_run: MakeRun) -> Iterator[Callable[[str], RunRecord]]:
 
 
 @pytest.mark.parametrize(
-    ("fault", "message"),
+    ("algo", "fault", "message"),
     [
-        ("raise", "environment FaultyRaise-v0 raised KeyError: 'no such body'"),
-        ("nan", "FaultyNan-v0 (index 0): the reward is not finite"),
+        ("a2c", "raise", "environment FaultyRaise-v0 raised KeyError: 'no such body'"),
+        ("a2c", "nan", "FaultyNan-v0 (index 0): the reward is not finite"),
+        ("a2c", "blind", "FaultyBlind-v0 (index 0): the observation is not finite"),
+        ("trpo", "blind", "FaultyBlind-v0 (index 0): the observation is not finite"),
+        ("acktr", "blind", "FaultyBlind-v0 (index 0): the observation is not finite"),
     ],
 )
 def test_an_environment_at_fault_is_named(
-    faulty: Callable[[str], RunRecord], attempt: Attempt, fault: str, message: str
+    faulty: Callable[..., RunRecord], attempt: Attempt, algo: str, fault: str, message: str
 ) -> None:
-    record = faulty(fault)
+    record = faulty(fault, algo)
     assert attempt(record) == ExitCode.ENVIRONMENT_FAULT
     assert record.status()["state"] == "failed"
     assert record.status()["error"] == message
@@ -101,6 +110,21 @@ def test_an_environment_that_cannot_be_replayed_is_not_resumed_in_silence(
     assert "playing episode" in error
     assert error.endswith("cannot be continued exactly, --fresh starts it again from zero")
     assert attempt(record, fresh=True) == ExitCode.DONE
+
+
+def test_what_is_registered_as_nondeterministic_is_not_called_exact(
+    make_run: MakeRun, attempt: Attempt
+) -> None:
+    name = "Unsteady-v0"
+    gymnasium.register(name, entry_point=lambda: Faulty("none"), nondeterministic=True)
+    try:
+        record = make_run("a2c", name, 100, n_envs=1, n_steps=25)
+        assert attempt(record) == ExitCode.DONE
+    finally:
+        del gymnasium.registry[name]
+    (first,) = record.attempts
+    assert first["exact_resume"] is False
+    assert first["warnings"] == [f"{name} is registered as nondeterministic: no resume of it is exact"]
 
 
 def test_a_second_worker_touches_nothing(
@@ -142,7 +166,7 @@ def test_a_full_disk_during_a_checkpoint(
     def full(path: Path, content: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr("harness.runner.checkpoint._write", full)
+    monkeypatch.setattr("harness.runner.checkpoint.write_flushed", full)
     assert attempt(record) == ExitCode.DISK
     status = record.status()
     assert status["state"] == "failed"
@@ -153,6 +177,71 @@ def test_a_full_disk_during_a_checkpoint(
     monkeypatch.undo()
     assert attempt(record) == ExitCode.DONE
     assert record.attempts[-1]["resumed_at"] == 150
+
+
+def test_a_disk_that_takes_no_lock(
+    make_run: MakeRun, attempt: Attempt, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = make_run("a2c", "CartPole-v1", 100)
+
+    def full(descriptor: int, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("harness.runner.lock.os.write", full)
+    code = attempt(record)
+    monkeypatch.undo()
+    assert code == ExitCode.DISK
+    said = f"{record.directory / WORKER_LOCK}: cannot be written (No space left on device)"
+    assert capsys.readouterr().err.splitlines() == [said]
+
+
+def test_a_full_disk_at_the_final_model(
+    make_run: MakeRun, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = make_run("a2c", "CartPole-v1", 100, n_envs=1, n_steps=50)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    save = A2C.save
+
+    def save_on_a_full_disk(agent: A2C, *arguments: Any) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+        save(agent, *arguments)
+
+    monkeypatch.setattr(A2C, "save", save_on_a_full_disk)
+    try:
+        assert attempt(record) == ExitCode.DISK
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert record.status()["state"] == "failed"
+    assert "model.zip" in record.status()["error"]
+    assert [path.name for path in record.directory.glob("*model*")] == []
+    monkeypatch.undo()
+    assert attempt(record) == ExitCode.DONE
+    assert record.attempts[-1]["resumed_at"] == 100
+
+
+def test_a_full_disk_at_the_final_statistics(
+    make_run: MakeRun, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = make_run("a2c", "InvertedPendulum-v5", 100, n_envs=1, n_steps=50)
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("harness.records.replace_flushed", full)
+    assert attempt(record) == ExitCode.DISK
+    assert record.status()["state"] == "failed"
+    assert "protocol_state.npz: cannot be written: No space left" in record.status()["error"]
+    assert not record.protocol_state_file.exists()
+    monkeypatch.undo()
+    assert attempt(record) == ExitCode.DONE
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_gpu_that_is_not_there_is_not_replaced_in_silence(make_run: MakeRun, attempt: Attempt) -> None:
+    record = make_run("a2c", "CartPole-v1", 100)
+    assert attempt(record, device="cuda") == ExitCode.USAGE
+    assert record.status()["error"] == "device cuda: torch finds none on this machine; expected cpu or auto"
+    assert attempt(record, device="auto") == ExitCode.DONE
 
 
 TMPFS = """
@@ -198,6 +287,7 @@ def test_a_real_disk_that_fills_up(make_run: MakeRun, tmp_path: Path) -> None:
         (OSError(errno.EDQUOT, "Disk quota exceeded"), ExitCode.DISK),
         (FileNotFoundError(errno.ENOENT, "No such file", "/a"), ExitCode.FAILED),
         (ValueError("x"), ExitCode.FAILED),
+        (SpecError("x"), ExitCode.USAGE),
     ],
     ids=repr,
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from harness.runner.progress import make_logger
 
@@ -37,3 +39,21 @@ def test_an_empty_file_is_begun(tmp_path: Path) -> None:
     logger.dump(1)
     logger.close()
     assert path.read_text() == "a\n1\n"
+
+
+def test_a_row_that_does_not_fit_on_the_disk_is_taken_back(tmp_path: Path) -> None:
+    path = tmp_path / "progress.csv"
+    logger = make_logger(path)
+    logger.record("a", 1)
+    logger.dump(1)
+    before, limits = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    logger.record("a", 123456789)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 4, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"progress\.csv") as caught:
+            logger.dump(2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.filename == str(path)
+    logger.close()
+    assert path.read_bytes() == before
