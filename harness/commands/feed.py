@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.commands.output import counted
 from harness.commands.stages import next_stage, print_stage, print_waiting
 
 if TYPE_CHECKING:
@@ -60,14 +61,27 @@ class Feed:
         self.left = 0
         self._last = time.monotonic()
 
-    def more(self) -> None:
-        """Submit what there is room for. To be called under the sweep's lock."""
+    def more(self) -> bool:
+        """Submit what there is room for; whether there was anything. To be called under the sweep's lock."""
         runs = to_start(self.content, self.runs_dir, self.submitted, quiet=self.quiet)
         left = self.submit(runs) if runs else ()
         waiting = {run.record.directory for run in left}
         self.submitted |= {run.record.directory for run in runs} - waiting
         self.left = len(waiting)
         self._last = time.monotonic()
+        return bool(runs)
+
+    def what_follows(self) -> str:
+        """One line on what only a further call will do; "" where this one has submitted all."""
+        from harness.looks import read_looks
+
+        record = read_looks(self.runs_dir / self.content.name)
+        n_open = len(record.open) if self.content.sequential and record else 0
+        parts = [f"{counted(self.left, 'run')} left for later"] if self.left else []
+        parts += [f"{counted(n_open, 'comparison')} open"] if n_open else []
+        if not parts:
+            return ""
+        return f"{' and '.join(parts)}: call it again when these runs have ended, or with --watch, to go on"
 
     def again(self, active: bool) -> bool:
         """Submit what is wanted by now; whether there is anything to wait for.

@@ -28,16 +28,31 @@ def price_lines(price: Price, where: str) -> list[str]:
     hours = [f"{_number(price.cpu_hours)} CPU-hours", f"{_number(price.gpu_hours)} GPU-hours"]
     wall = "unknown" if price.wall_seconds is None else duration(price.wall_seconds)
     lines.append(f"cost: {', '.join(hours)}, wall-clock {wall}, disk {_size(price.disk_bytes)}")
-    if price.n_put_back:
-        lines.append(
-            f"longer than the walltime: {counted(price.n_put_back, 'job')}; put back, and going on from "
-            "checkpoints (runs_per_job and walltime of the profile say how long a job is)"
-        )
+    lines += walltime_lines(price.n_cut, price.n_put_back)
     if price.unmeasured:
         shown = ", ".join(price.unmeasured[:N_SHOWN])
         more = len(price.unmeasured) - N_SHOWN
         lines.append(
-            f"unknown: no finished run here yet of {shown}" + (f" and {more} more" if more > 0 else "")
+            f"unknown: no finished run here yet of {shown}"
+            + (f" and {more} more" if more > 0 else "")
+            + ("; their jobs are put back where the walltime is too short" if price.n_jobs else "")
+        )
+    return lines
+
+
+def walltime_lines(n_cut: int, n_put_back: int) -> list[str]:
+    """What the walltime means for the jobs; nothing where it is long enough.
+
+    Args:
+        n_cut: jobs that it keeps from having more runs.
+        n_put_back: jobs whose runs it is too short for.
+    """
+    lines = []
+    if n_cut:
+        lines.append(f"fewer runs a job than runs_per_job, because of the walltime: {counted(n_cut, 'job')}")
+    if n_put_back:
+        lines.append(
+            f"runs longer than the walltime: {counted(n_put_back, 'job')}, put back until they are done"
         )
     return lines
 

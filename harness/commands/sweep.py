@@ -75,14 +75,16 @@ def sweep(
         raise SpecError(
             "--watch: expected a cluster's profile as --backend; a local sweep shows its progress"
         )
+    if watch and as_json:
+        raise SpecError("--watch: expected without --json; `harness status SWEEP --watch --json` has both")
     content = load_sweep(file, assignments or [], tier)
     content = replace(content, tracking=tracking(content.tracking, wandb, tensorboard))
     target = cluster(backend, content.name, runs_dir)
     stage = next_stage(content, runs_dir)
     plan = stage.plan
     if dry_run:
-        most = _price(stage.at_most, runs_dir, jobs, target) if stage.record else None
-        _print_plan(stage, content.name, _price(plan, runs_dir, jobs, target), most, backend, as_json)
+        most = _price(stage.at_most, runs_dir, jobs, target, fresh) if stage.record else None
+        _print_plan(stage, content.name, _price(plan, runs_dir, jobs, target, fresh), most, backend, as_json)
         return
     if not as_json:
         _print_summary(plan)
@@ -103,13 +105,17 @@ def sweep(
         if prune:
             _prune(plan, runs_dir / content.name, as_json)
         if target is not None:
-            cluster_feed.more()
+            anything = cluster_feed.more()
         else:
             outcome = _run_stages(content, runs_dir, jobs, as_json, fresh, allow_code_change)
     if target is None:
         finish(outcome, content.name, as_json)
     elif watch:
         follow(content.name, runs_dir, as_json=False, again=cluster_feed.again)
+    elif not as_json and (follows := cluster_feed.what_follows()):
+        typer.echo(follows)
+    elif as_json and not anything:
+        print_json({"sweep": content.name, "submitted": [], "left": []})
 
 
 def check_jobs(jobs: int | None, backend: str) -> None:
@@ -167,8 +173,12 @@ def submit(
 
     To be called under the sweep's lock.
     """
+    from harness.commands.price import walltime_lines
+    from harness.sweep.price import kind_of, measure
+
     target.check()
-    packing = target.pack(runs)
+    measured = measure(target.directory.parent, {kind_of(run.spec) for run in runs}, target.profile)
+    packing = target.pack(runs, measured, fresh=fresh)
     submitted = []
     for submission, job_id in target.submit(
         packing,
@@ -185,7 +195,10 @@ def submit(
     if as_json:
         left = [str(run.record.directory) for run in packing.left]
         print_json({"sweep": content.name, "submitted": submitted, "left": left})
-    elif packing.left:
+        return packing.left
+    for line in walltime_lines(packing.n_cut, packing.n_put_back):
+        typer.echo(line)
+    if packing.left:
         typer.echo(
             f"left for later: {counted(len(packing.left), 'run')} (max_jobs of profile {target.profile.name})"
         )
@@ -253,15 +266,15 @@ def finish(outcome: Outcome, name: str, as_json: bool) -> None:
         raise typer.Exit(outcome.exit_code)
 
 
-def _price(plan: Plan, runs_dir: Path, jobs: int | None, target: Target | None) -> Price:
+def _price(plan: Plan, runs_dir: Path, jobs: int | None, target: Target | None, fresh: bool) -> Price:
     from harness.sweep.price import kind_of, measure, price_local, price_slurm
 
     runs = plan.to_run
     kinds = {kind_of(run.spec) for run in runs}
     if target is None:
-        return price_local(runs, at_once(jobs, len(runs)), measure(runs_dir, kinds))
+        return price_local(runs, at_once(jobs, len(runs)), measure(runs_dir, kinds), fresh)
     measured = measure(runs_dir, kinds, target.profile)
-    return price_slurm(target.pack(runs, dry=True), target.profile, measured)
+    return price_slurm(target.pack(runs, measured, fresh=fresh, dry=True), target.profile, measured)
 
 
 def _prune(plan: Plan, directory: Path, as_json: bool) -> None:

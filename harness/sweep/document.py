@@ -81,7 +81,10 @@ Zip = Annotated[
 class EnvBlock(_Block):
     """Overrides for one environment, for every algo of the sweep.
 
-    ``protocol`` is a protocol's name, or a mapping of its settings, with or without ``name``.
+    Attributes:
+        n_timesteps: agent decisions per run in this environment.
+        protocol: how it is played: a protocol's name, or a mapping of its settings, with or without ``name``.
+        hyperparameters: names and values; they win over the preset's.
     """
 
     n_timesteps: Timesteps | None = None
@@ -90,7 +93,12 @@ class EnvBlock(_Block):
 
 
 class AlgoEnvBlock(_Block):
-    """Overrides for one algo in one environment; only ``grid`` and ``zip`` win over them."""
+    """Overrides for one algo in one environment; only ``grid`` and ``zip`` win over them.
+
+    Attributes:
+        n_timesteps: agent decisions per run of these.
+        hyperparameters: names and values; they win over those of both blocks.
+    """
 
     n_timesteps: Timesteps | None = None
     hyperparameters: Hyperparameters = Field(default_factory=dict)
@@ -99,7 +107,14 @@ class AlgoEnvBlock(_Block):
 class AlgoBlock(_Block):
     """One row of a sweep: an agent, its preset, and what differs from it.
 
-    ``algo`` names the agent where the key is only a label, so that a sweep can hold two variants of an agent.
+    Attributes:
+        algo: the agent's name, where the key is only a label, so that a sweep can hold two variants of it.
+        preset: which of the agent's presets; by default its first (``harness algos``).
+        hyperparameters: names and values; they win over the preset's and the environment's.
+        n_timesteps: agent decisions per run of this agent.
+        grid: values per (dotted) hyper-parameter, for this agent; the cartesian product is run.
+        zip: lists of equal length per hyper-parameter, for this agent, walked together.
+        envs: overrides for single environments.
     """
 
     algo: str | None = None
@@ -114,7 +129,12 @@ class AlgoBlock(_Block):
 
 
 class SeedRange(_Block):
-    """``count`` seeds from ``start`` on."""
+    """Seeds in a row.
+
+    Attributes:
+        start: the first.
+        count: how many.
+    """
 
     start: Seed
     count: Annotated[WholeNumber, Field(gt=0, le=MAX_SEEDS)]
@@ -124,6 +144,13 @@ class SeedsUntilDecided(_Block):
     """Seeds from ``start`` on: ``min`` per agent, then ``step`` more at a time up to ``max`` while undecided.
 
     See :class:`ComparisonBlock`.
+
+    Attributes:
+        start: the first.
+        min: per agent, before the first look.
+        max: per agent, at most.
+        step: per agent, between looks.
+        until: says that it is this form.
     """
 
     start: Seed = 0
@@ -136,8 +163,7 @@ class SeedsUntilDecided(_Block):
 class ComparisonBlock(_Block):
     """What is compared where ``seeds`` are run ``until: decided``; fixed by the first look.
 
-    ``baseline`` is the label of the agent that every other one is compared with, on each environment;
-    the rest is described at :class:`harness.looks.Rule`.
+    The keys mean what they do in :class:`harness.looks.Rule`.
     """
 
     baseline: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ from harness.provenance import cpu_model
 from harness.records import RunRecord
 from harness.spec import RunSpec
 from harness.sweep.plan import PlannedRun
-from harness.sweep.slurm.packing import Packing
+from harness.sweep.slurm.packing import START_SECONDS, Packing, makespan
 from harness.sweep.slurm.profile import Profile
 from harness.sweep.slurm.submissions import FOLDER, read_submissions
 
@@ -51,7 +50,8 @@ class Price:
             the wait in the queue is not in it.
         disk_bytes: of the run directories.
         unmeasured: kinds of runs without an earlier finished run on this CPU, or under this profile.
-        n_put_back: jobs whose share needs longer than the walltime; they go on in another start.
+        n_cut: jobs that the walltime keeps from having more runs.
+        n_put_back: jobs whose runs do not fit the walltime even alone; they go on in another start.
     """
 
     n_runs: int
@@ -63,6 +63,7 @@ class Price:
     wall_seconds: float | None
     disk_bytes: float | None
     unmeasured: tuple[str, ...]
+    n_cut: int = 0
     n_put_back: int = 0
 
     def to_json(self) -> dict[str, Any]:
@@ -75,10 +76,12 @@ def kind_of(spec: RunSpec) -> Kind:
     return spec.algo, spec.env_id, str(spec.protocol.name)
 
 
-def price_local(runs: Sequence[PlannedRun], at_once: int, measured: Mapping[Kind, Measured]) -> Price:
+def price_local(
+    runs: Sequence[PlannedRun], at_once: int, measured: Mapping[Kind, Measured], fresh: bool = False
+) -> Price:
     """The price of ``runs`` on this machine, ``at_once`` at the same time, one core each."""
-    seconds = [_seconds(run, measured) for run in runs]
-    known = [one for one in seconds if one is not None]
+    seconds = [train_seconds(run, measured, fresh) for run in runs]
+    known = [START_SECONDS + one for one in seconds if one is not None]
     complete = len(known) == len(seconds)
     return Price(
         n_runs=len(runs),
@@ -95,18 +98,12 @@ def price_local(runs: Sequence[PlannedRun], at_once: int, measured: Mapping[Kind
 
 def price_slurm(packing: Packing[PlannedRun], profile: Profile, measured: Mapping[Kind, Measured]) -> Price:
     """The price of what is to be submitted."""
-    runs = [run for job in packing.jobs for run in job]
+    runs = [run for job in packing.jobs for run in job.runs]
     unmeasured = _unmeasured(runs, measured)
     hours = wall = None
-    n_put_back = 0
     if not unmeasured:
-        durations = [
-            [makespan([_seconds(run, measured) or 0.0 for run in job], profile.at_once) for job in array]
-            for array in packing.arrays
-        ]
+        durations = [[job.seconds or 0.0 for job in array] for array in packing.arrays]
         hours = sum(map(sum, durations)) / 3600
-        limit = profile.walltime * 60 - profile.signal_seconds
-        n_put_back = sum(duration > limit for array in durations for duration in array)
         wall = max((makespan(array, profile.array_parallelism) for array in durations), default=0.0)
     return Price(
         n_runs=len(runs),
@@ -122,16 +119,9 @@ def price_slurm(packing: Packing[PlannedRun], profile: Profile, measured: Mappin
         wall_seconds=wall,
         disk_bytes=_disk(runs, measured),
         unmeasured=unmeasured,
-        n_put_back=n_put_back,
+        n_cut=packing.n_cut,
+        n_put_back=packing.n_put_back,
     )
-
-
-def makespan(durations: Iterable[float], places: int) -> float:
-    """When the last ends if each, in order, takes the first place that becomes free."""
-    free = [0.0] * places
-    for duration in durations:
-        heapq.heapreplace(free, free[0] + duration)
-    return max(free)
 
 
 def measure(runs_dir: Path, kinds: Iterable[Kind], profile: Profile | None = None) -> dict[Kind, Measured]:
@@ -163,6 +153,28 @@ def measure(runs_dir: Path, kinds: Iterable[Kind], profile: Profile | None = Non
     }
 
 
+def train_seconds(run: PlannedRun, measured: Mapping[Kind, Measured], fresh: bool = False) -> float | None:
+    """How long ``run`` will train from where it stands; ``None`` where its kind was not measured.
+
+    Args:
+        run: the run.
+        measured: from :func:`measure`.
+        fresh: it begins anew.
+    """
+    speed = measured.get(kind_of(run.spec))
+    if speed is None:
+        return None
+    have = 0
+    if not fresh and run.found != "missing":
+        try:
+            have = int(json.loads(run.record.status_file.read_text()).get("timesteps", 0))
+        except (OSError, ValueError):
+            have = 0
+    elif not fresh and run.shorter and run.shorter.usable:
+        have = run.shorter.n_timesteps
+    return max(0, run.spec.n_timesteps - have) / speed.steps_per_second
+
+
 def _candidates(runs_dir: Path, env_ids: set[str], profile: Profile | None) -> Iterator[RunRecord]:
     """Records in these environments, of every setting the first seeds."""
     directories = {env_id.replace("/", "-") for env_id in env_ids}
@@ -188,19 +200,6 @@ def _candidates(runs_dir: Path, env_ids: set[str], profile: Profile | None) -> I
 
 def _size(directory: Path) -> int:
     return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-
-
-def _seconds(run: PlannedRun, measured: Mapping[Kind, Measured]) -> float | None:
-    speed = measured.get(kind_of(run.spec))
-    if speed is None:
-        return None
-    have = run.shorter.n_timesteps if run.shorter and run.shorter.usable else 0
-    if run.found != "missing":
-        try:
-            have = int(json.loads(run.record.status_file.read_text()).get("timesteps", 0))
-        except (OSError, ValueError):
-            have = 0
-    return max(0, run.spec.n_timesteps - have) / speed.steps_per_second
 
 
 def _disk(runs: Sequence[PlannedRun], measured: Mapping[Kind, Measured]) -> float | None:

@@ -3,9 +3,10 @@
     python tests/benchmarks/sim_schedule.py
 
 The sweep files are expanded, packed into jobs and split into arrays by the code that submits them, under the
-profile ``slurm/gpu.yaml``. Time is simulated: a GPU takes the next job of the queue, in the order in which
-they came, as far as its array's parallelism lets it; a job runs its share, some runs at a time, until it is
-done or its walltime is near. Then its runs write checkpoints, and it goes back to the end of the queue.
+profile ``slurm/gpu.yaml``; the assumed rates are known to it, save in one row. Time is simulated: a GPU takes
+the next job of the queue, in the order in which they came, as far as its array's parallelism lets it; a job
+runs its share, some runs at a time, until it is done or its walltime is near. Then its runs write
+checkpoints, and it goes back to the end of the queue.
 
 What a run takes is its timesteps over an assumed rate (:data:`RATES`), times the factors of ``--speeds``.
 """
@@ -22,7 +23,7 @@ from pathlib import Path
 from harness.spec import RunSpec
 from harness.sweep.expand import load_sweep
 from harness.sweep.slurm.backend import DEFAULT_MAX_ARRAY_SIZE
-from harness.sweep.slurm.packing import pack
+from harness.sweep.slurm.packing import START_SECONDS, pack
 from harness.sweep.slurm.profile import Profile, load_profile
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,16 +41,13 @@ RATES = {
     ("mujoco-pixels", "acktr"): 400.0,
     ("mujoco-pixels", "a2c"): 400.0,
 }
-"""Timesteps per second of one run: as the README has them on 2 CPU cores, those from pixels a guess."""
+"""Timesteps per second of one run: measured earlier on 2 CPU cores, those from pixels a guess."""
 
 CHECKPOINT_MB = {"atari": 40.0, "mujoco": 0.5, "mujoco-pixels": 40.0}
 """ACKTR's, from docs/resume.md; that from pixels is taken to be as large as an Atari game's."""
 
 HEARTBEAT_SECONDS = 2.0
 CHECKPOINT_SECONDS = 600.0
-START_SECONDS = 10.0
-"""Until a run trains: imports, environments, its checkpoint."""
-
 HOLD_SECONDS = 120.0
 """Slurm holds a job back that was put back."""
 
@@ -151,16 +149,24 @@ def seconds_of(run: RunSpec, speed: float) -> float:
 
 
 def submit(
-    sweeps: Sequence[tuple[RunSpec, ...]], profile: Profile, speed: float
+    sweeps: Sequence[tuple[RunSpec, ...]], profile: Profile, speed: float, *, known: bool = True
 ) -> Iterator[tuple[Job, tuple[RunSpec, ...]]]:
-    """Pack sweep by sweep, that with the longest run first, into jobs of numbered arrays."""
+    """Pack sweep by sweep, that with the longest run first, into jobs of numbered arrays.
+
+    Args:
+        sweeps: the runs of each.
+        profile: of the cluster.
+        speed: factor of the assumed rates.
+        known: whether the rates are known when the runs are packed.
+    """
     array = itertools.count()
     longest_first = sorted(sweeps, key=lambda runs: -max(seconds_of(run, speed) for run in runs))
     for runs in longest_first:
-        for jobs in pack(runs, profile, DEFAULT_MAX_ARRAY_SIZE).arrays:
+        seconds = (lambda run: seconds_of(run, speed)) if known else None
+        for jobs in pack(runs, profile, DEFAULT_MAX_ARRAY_SIZE, seconds=seconds).arrays:
             number = next(array)
-            for share in jobs:
-                yield Job(number, [seconds_of(run, speed) for run in share]), share
+            for job in jobs:
+                yield Job(number, [seconds_of(run, speed) for run in job.runs]), job.runs
 
 
 def print_programme(sweeps: dict[str, tuple[RunSpec, ...]]) -> None:
@@ -179,19 +185,22 @@ def print_schedules(
     sweeps: dict[str, tuple[RunSpec, ...]], profile: Profile, clusters: Sequence[int], speeds: Sequence[float]
 ) -> None:
     together = profile.at_once
+    one_wave = profile.model_copy(update={"runs_per_job": together})
+    alone = profile.model_copy(update={"runs_per_job": 1, "runs_per_gpu": 1})
     variants = {
-        f"{profile.share} runs a job, {together} a GPU": profile,
-        f"{together} runs a job, {together} a GPU": profile.model_copy(update={"runs_per_job": together}),
-        "1 run a job and GPU": profile.model_copy(update={"runs_per_job": 1, "runs_per_gpu": 1}),
+        f"{profile.share} runs a job, {together} a GPU": (profile, True),
+        "the same, rates unknown": (profile, False),
+        f"{together} runs a job, {together} a GPU": (one_wave, True),
+        "1 run a job and GPU": (alone, True),
     }
     print(
         "\nspeed  packing                    GPUs   jobs arrays  put back  GPU-hours   used   wall-clock"
         "   runs at once  heartbeats/s  checkpoints MB/s"
     )
     for speed in speeds:
-        for name, variant in variants.items():
+        for name, (variant, known) in variants.items():
             for gpus in clusters:
-                submitted = list(submit(list(sweeps.values()), variant, speed))
+                submitted = list(submit(list(sweeps.values()), variant, speed, known=known))
                 jobs = [job for job, _ in submitted]
                 arrays = len({job.array for job in jobs})
                 found = simulate(jobs, variant, gpus)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from bench_statistics import DISTRIBUTIONS
+from distributions import DISTRIBUTIONS
 
 from analysis.looks import plan_of, take_looks
 from analysis.statistics.comparisons import permutation_test

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.sweep.plan import PlannedRun
+from harness.sweep.price import Kind, Measured, train_seconds
 from harness.sweep.slurm.commands import SlurmError, check_profile, max_array_size
 from harness.sweep.slurm.packing import Packing, pack
 from harness.sweep.slurm.profile import Profile
@@ -38,11 +39,20 @@ class Target:
         """Raise :class:`SlurmError` where there is no Slurm, or not the profile's partition."""
         check_profile(self.profile)
 
-    def pack(self, runs: Sequence[PlannedRun], *, dry: bool = False) -> Packing[PlannedRun]:
-        """``runs`` as jobs and arrays within this cluster's and the profile's limits.
+    def pack(
+        self,
+        runs: Sequence[PlannedRun],
+        measured: Mapping[Kind, Measured],
+        *,
+        fresh: bool = False,
+        dry: bool = False,
+    ) -> Packing[PlannedRun]:
+        """``runs`` as jobs and arrays within this cluster's and the profile's limits, and its walltime.
 
         Args:
             runs: what is to be submitted.
+            measured: how fast they are, as far as it is known; see :func:`harness.sweep.price.measure`.
+            fresh: they begin anew.
             dry: without a Slurm here, take its default limit.
 
         Raises:
@@ -57,7 +67,9 @@ class Target:
             if not dry:
                 raise
             limit = DEFAULT_MAX_ARRAY_SIZE
-        return pack(runs, self.profile, limit, n_queued)
+        return pack(
+            runs, self.profile, limit, n_queued, seconds=lambda run: train_seconds(run, measured, fresh)
+        )
 
     def submit(
         self,

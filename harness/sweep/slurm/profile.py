@@ -101,7 +101,8 @@ class Profile(BaseModel):
         gpus_per_job: GPUs of a job; 0 asks for none.
         gpu_type: as in ``--gres=gpu:TYPE:N``.
         runs_per_gpu: runs that share a GPU at the same time.
-        runs_per_job: runs of a job; default: those at the same time.
+        runs_per_job: runs of a job, fewer where they are known not to fit the walltime; default: those at the
+            same time.
         array_parallelism: jobs of an array that run at the same time.
         max_array_size: fewer than the cluster's MaxArraySize.
         max_jobs: jobs in the queue at the same time; what is above is left for a later ``harness sweep``.
@@ -153,6 +154,11 @@ class Profile(BaseModel):
     def cpus_per_job(self) -> int:
         """Cores of a job."""
         return min(self.at_once, self.share) * self.cpus_per_run
+
+    @property
+    def train_seconds(self) -> float:
+        """Seconds of a job until its signal can come: Slurm's clock may be a minute early."""
+        return max(0.0, self.walltime * 60.0 - self.signal_seconds - SLURM_CLOCK_SECONDS)
 
     @property
     def grace_seconds(self) -> float:

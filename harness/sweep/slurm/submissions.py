@@ -3,7 +3,7 @@
 Layout, one directory per submission (an array, or a single job)::
 
     .slurm/<time>-<number>/
-      submission.json    name, array's id, user, profile; per job its share and its runs
+      submission.json    name, array's id, user, profile; per job its share, its runs and the expected seconds
       share-0000.json    all that crosses to the job: run directories, profile, worker's options, code
       share-0000.starts  one line per start of the job
       cancelled.json     directories of runs that are no longer wanted
@@ -88,14 +88,18 @@ def relative(run: Path, sweep_directory: Path) -> str:
 
 
 def begin(
-    sweep_directory: Path, sweep: str, shares: Sequence[tuple[str, Sequence[Path]]], profile: str
+    sweep_directory: Path,
+    sweep: str,
+    shares: Sequence[tuple[str, Sequence[Path], float | None]],
+    profile: str,
 ) -> Submission:
     """Write ``submission.json`` before anything is submitted.
 
     Args:
         sweep_directory: ``runs/<sweep>``.
         sweep: its name.
-        shares: per job the name of its file and its runs' directories.
+        shares: per job the name of its file, its runs' directories, and the seconds that it was expected to
+            take when it was packed.
         profile: its name.
     """
     root = sweep_directory / FOLDER
@@ -116,7 +120,12 @@ def begin(
         "submitted": time.time(),
         "job_id": None,
         "shares": [
-            {"file": name, "runs": [relative(run, sweep_directory) for run in runs]} for name, runs in shares
+            {
+                "file": name,
+                "runs": [relative(run, sweep_directory) for run in runs],
+                "expected_seconds": seconds,
+            }
+            for name, runs, seconds in shares
         ],
     }
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
@@ -14,6 +15,7 @@ from harness.sweep.extend import create_record
 from harness.sweep.plan import PlannedRun
 from harness.sweep.slurm.code import code_now
 from harness.sweep.slurm.commands import SlurmError
+from harness.sweep.slurm.packing import PackedJob
 from harness.sweep.slurm.profile import Profile
 from harness.sweep.slurm.submissions import Submission, begin, note_job
 from harness.tracking.settings import WandbBlock
@@ -22,7 +24,7 @@ RUNNER = ("-m", "harness.runner")
 
 
 def submit_runs(
-    arrays: Sequence[Sequence[Sequence[PlannedRun]]],
+    arrays: Sequence[Sequence[PackedJob[PlannedRun]]],
     sweep_directory: Path,
     sweep: str,
     profile: Profile,
@@ -53,9 +55,9 @@ def submit_runs(
     for array in arrays:
         with _writing(sweep_directory):
             for job in array:
-                for run in job:
+                for run in job.runs:
                     _make_ready(run, fresh)
-        shares = [[run.record.directory for run in job] for job in array]
+        shares = [[run.record.directory for run in job.runs] for job in array]
         content = {
             "sweep": sweep,
             "runner": list(runner),
@@ -63,7 +65,9 @@ def submit_runs(
             "code": code,
             "wandb": (wandb or WandbBlock()).model_dump(mode="json"),
         }
-        yield submit_shares(shares, sweep_directory, sweep, profile, content)
+        yield submit_shares(
+            shares, sweep_directory, sweep, profile, content, seconds=[job.seconds for job in array]
+        )
 
 
 def submit_shares(
@@ -72,8 +76,17 @@ def submit_shares(
     sweep: str,
     profile: Profile,
     content: dict[str, Any],
+    seconds: Sequence[float | None] | None = None,
 ) -> tuple[Submission, str]:
     """One array of jobs (or a single one); return it with the id that Slurm gave it.
+
+    Args:
+        shares: per job its runs' directories.
+        sweep_directory: ``runs/<sweep>``.
+        sweep: its name.
+        profile: where and how.
+        content: of the shares' files, beside profile and runs.
+        seconds: how long each job was expected to take, for the record.
 
     Raises:
         SlurmError: Slurm refuses it, or the disk is full; nothing is left of it.
@@ -85,8 +98,9 @@ def submit_shares(
         )
     names = [f"share-{index:04d}.json" for index in range(len(shares))]
     resolved = [[run.resolve() for run in share] for share in shares]
+    expected = seconds or [None] * len(names)
     with _writing(sweep_directory):
-        submission = begin(root, sweep, list(zip(names, resolved, strict=True)), profile.name)
+        submission = begin(root, sweep, list(zip(names, resolved, expected, strict=True)), profile.name)
         try:
             for name, runs in zip(names, resolved, strict=True):
                 write_json(
@@ -196,5 +210,4 @@ def _outside_a_job() -> Iterator[None]:
 
 
 def _discard(submission: Submission) -> None:
-    for path in submission.directory.glob("*.json"):
-        path.unlink()
+    shutil.rmtree(submission.directory, ignore_errors=True)

@@ -16,8 +16,17 @@ from harness.cli import app
 from harness.commands.price import price_lines
 from harness.provenance import cpu_model
 from harness.sweep.plan import PlannedRun
-from harness.sweep.price import Measured, Price, kind_of, makespan, measure, price_local, price_slurm
-from harness.sweep.slurm.packing import pack
+from harness.sweep.price import (
+    Kind,
+    Measured,
+    Price,
+    kind_of,
+    measure,
+    price_local,
+    price_slurm,
+    train_seconds,
+)
+from harness.sweep.slurm.packing import START_SECONDS, Packing, pack
 from harness.sweep.slurm.profile import Profile
 
 MakeRun = Callable[..., PlannedRun]
@@ -30,12 +39,10 @@ def finished(run: PlannedRun, steps_per_second: float | None, cpu: str, **change
     record.set_status("done", timesteps=100, n_timesteps=100, steps_per_second=steps_per_second)
 
 
-@pytest.mark.parametrize(
-    ("durations", "places", "expected"),
-    [([], 2, 0.0), ([3, 3, 3], 2, 6.0), ([5, 1, 1, 1], 2, 5.0), ([2], 9, 2.0)],
-)
-def test_makespan(durations: list[float], places: int, expected: float) -> None:
-    assert makespan(durations, places) == expected
+def packed(
+    runs: list[PlannedRun], profile: Profile, measured: dict[Kind, Measured], fresh: bool = False
+) -> Packing[PlannedRun]:
+    return pack(runs, profile, 1001, seconds=lambda run: train_seconds(run, measured, fresh))
 
 
 def test_the_median_of_finished_runs_on_this_cpu(fake_run: MakeRun, tmp_path: Path) -> None:
@@ -86,22 +93,22 @@ def test_a_cluster_s_speed_is_that_of_runs_under_its_profile(fake_run: MakeRun, 
 
 def test_hours_and_wall_clock(fake_run: MakeRun) -> None:
     """Five runs of 100 s; two at a time on one machine, then two a job with two jobs at a time."""
-    runs = [fake_run(seed) for seed in range(5)]
+    runs, each = [fake_run(seed) for seed in range(5)], 100 + START_SECONDS
     measured = {kind_of(runs[0].spec): Measured(steps_per_second=1.0, size=1000.0)}
     local = price_local(runs, 2, measured)
-    assert (local.n_runs, local.n_jobs, local.wall_seconds) == (5, 0, 300.0)
-    assert (local.cpu_hours, local.gpu_hours) == (pytest.approx(500 / 3600), 0.0)
+    assert (local.n_runs, local.n_jobs, local.wall_seconds) == (5, 0, 3 * each)
+    assert (local.cpu_hours, local.gpu_hours) == (pytest.approx(5 * each / 3600), 0.0)
     assert local.disk_bytes == 5000.0
 
     keys = {"name": "p", "walltime": "1:00:00", "gpus_per_job": 1, "runs_per_gpu": 2, "array_parallelism": 2}
     profile = Profile.model_validate({**keys, "cpus_per_run": 3})
-    price = price_slurm(pack(runs, profile, 1001), profile, measured)
+    price = price_slurm(packed(runs, profile, measured), profile, measured)
     assert (price.n_runs, price.n_jobs, price.arrays) == (5, 3, (3,))
-    assert price.wall_seconds == 200.0  # two jobs at once, then the third
-    assert price.gpu_hours == pytest.approx(300 / 3600)
-    assert price.cpu_hours == pytest.approx(6 * 300 / 3600)
+    assert price.wall_seconds == 2 * each  # two jobs at once, then the third
+    assert price.gpu_hours == pytest.approx(3 * each / 3600)
+    assert price.cpu_hours == pytest.approx(6 * 3 * each / 3600)
     limited = profile.model_copy(update={"max_jobs": 1})
-    assert price_slurm(pack(runs, limited, 1001), limited, measured).n_left == 3
+    assert price_slurm(packed(runs, limited, measured), limited, measured).n_left == 3
 
 
 def test_what_is_half_done_costs_half(fake_run: MakeRun) -> None:
@@ -110,7 +117,8 @@ def test_what_is_half_done_costs_half(fake_run: MakeRun) -> None:
     run.record.set_status("preempted", timesteps=50, n_timesteps=100)
     measured = {kind_of(run.spec): Measured(1.0, 1.0)}
     again = PlannedRun(run.spec, "s", run.record, "preempted")
-    assert price_local([again], 1, measured).wall_seconds == 50.0
+    assert price_local([again], 1, measured).wall_seconds == 50 + START_SECONDS
+    assert price_local([again], 1, measured, fresh=True).wall_seconds == 100 + START_SECONDS
 
 
 def test_without_a_measurement_it_is_unknown(fake_run: MakeRun) -> None:
@@ -119,7 +127,7 @@ def test_without_a_measurement_it_is_unknown(fake_run: MakeRun) -> None:
     assert (price.cpu_hours, price.wall_seconds, price.disk_bytes) == (None, None, None)
     assert price.unmeasured == ("a2c on CartPole-v1",)
     profile = Profile.model_validate({"name": "p", "walltime": "1:00:00"})
-    priced = price_slurm(pack(runs, profile, 1001), profile, {})
+    priced = price_slurm(packed(runs, profile, {}), profile, {})
     assert (priced.cpu_hours, priced.gpu_hours, priced.wall_seconds) == (None, 0.0, None)
 
 
@@ -153,17 +161,24 @@ def test_lines() -> None:
         "to start on gpu: 1,200 runs in 300 jobs, 4 arrays (100, 100, 99, …)",
         "left for later: 7 runs (max_jobs of the profile)",
         "cost: unknown CPU-hours, unknown GPU-hours, wall-clock unknown, disk unknown",
-        "unknown: no finished run here yet of a on x, b on x, c on x and 1 more",
+        "unknown: no finished run here yet of a on x, b on x, c on x and 1 more; "
+        "their jobs are put back where the walltime is too short",
     ]
 
 
-def test_jobs_that_need_longer_than_the_walltime_are_counted(fake_run: MakeRun) -> None:
-    runs = [fake_run(seed) for seed in range(6)]  # 100 timesteps each
-    measured = {kind_of(runs[0].spec): Measured(0.1, 1.0)}  # 1000 s a run
+def test_jobs_that_the_walltime_cuts_and_those_it_is_too_short_for_are_counted(fake_run: MakeRun) -> None:
+    runs = [fake_run(seed) for seed in range(7)]  # 100 timesteps each
     content = {"name": "p", "walltime": "1:00:00", "gpus_per_job": 1, "signal_seconds": 700}
-    fits = Profile.model_validate({**content, "runs_per_job": 2})
-    longer = Profile.model_validate({**content, "runs_per_job": 3})
-    assert price_slurm(pack(runs, fits, 1001), fits, measured).n_put_back == 0
-    price = price_slurm(pack(runs, longer, 1001), longer, measured)
-    assert price.n_put_back == 2
-    assert "longer than the walltime: 2 jobs; put back" in "\n".join(price_lines(price, "p"))
+    profile = Profile.model_validate({**content, "runs_per_job": 3})  # 2840 s until the signal may come
+    thousand = {kind_of(runs[0].spec): Measured(0.1, 1.0)}
+    price = price_slurm(packed(runs, profile, thousand), profile, thousand)
+    assert (price.n_jobs, price.n_cut, price.n_put_back) == (4, 3, 0)
+    assert (
+        price_lines(price, "p")[-1] == "fewer runs a job than runs_per_job, because of the walltime: 3 jobs"
+    )
+    hours = {kind_of(runs[0].spec): Measured(0.01, 1.0)}
+    price = price_slurm(packed(runs, profile, hours), profile, hours)
+    assert (price.n_jobs, price.n_put_back) == (7, 7)
+    assert (
+        price_lines(price, "p")[-1] == "runs longer than the walltime: 7 jobs, put back until they are done"
+    )

@@ -19,17 +19,7 @@ from harness.sweep.plan import PlannedRun
 from harness.sweep.sequential import register, wanted_runs
 from harness.sweep.supervisor import Outcome
 
-FILE = """
-n_timesteps: 100
-seeds: {min: 3, max: 6, until: decided}
-comparison: {baseline: a2c}
-envs: [CartPole-v1]
-algos:
-  a2c: {hyperparameters: {n_steps: 5}}
-  better: {algo: a2c, hyperparameters: {n_steps: 50}}
-  alike: {algo: a2c, hyperparameters: {n_steps: 5, gamma: 0.98}}
-device: cpu
-"""
+FILE = Path(__file__).with_name("sequential.yaml").read_text(encoding="utf-8").replace("1000", "100")
 
 
 def run_here(runs: list[PlannedRun], *_: Any, **__: Any) -> Outcome:

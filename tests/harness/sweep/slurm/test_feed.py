@@ -17,17 +17,7 @@ from harness.sweep.plan import PlannedRun
 from harness.sweep.slurm.submissions import Jobs
 
 PLAIN = "n_timesteps: 1000\nseeds: 5\nenvs: [CartPole-v1]\nalgos: [a2c]\ndevice: cpu\n"
-SEQUENTIAL = """
-n_timesteps: 1000
-seeds: {min: 3, max: 6, until: decided}
-comparison: {baseline: a2c}
-envs: [CartPole-v1]
-algos:
-  a2c: {hyperparameters: {n_steps: 5}}
-  better: {algo: a2c, hyperparameters: {n_steps: 50}}
-  alike: {algo: a2c, hyperparameters: {n_steps: 5, gamma: 0.98}}
-device: cpu
-"""
+SEQUENTIAL = (Path(__file__).parents[1] / "sequential.yaml").read_text(encoding="utf-8")
 
 
 class Cluster:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,10 @@ from harness.records import find_runs
 from harness.sweep.slurm.submissions import Jobs
 
 SWEEP = "n_timesteps: 1000\nseeds: 3\nenvs: [CartPole-v1]\nalgos: [a2c]\ndevice: cpu\n"
+SEQUENTIAL = (
+    "n_timesteps: 1000\nseeds: {min: 3, max: 6, until: decided}\ncomparison: {baseline: a2c}\n"
+    "envs: [CartPole-v1]\nalgos: [a2c, acktr]\ndevice: cpu\n"
+)
 REAL = harness.records.write_atomically
 
 
@@ -80,3 +88,31 @@ def test_after_sbatch_the_job_is_found_by_its_name(
     (fake_slurm / "squeue.txt").write_text(f"101_[0-2]|PENDING|{submission.name}\n")
     monkeypatch.setattr("harness.records.write_atomically", REAL)
     assert sweep().stdout == "3 runs: 0 done, 3 queued, 0 to run\n"
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs util-linux's unshare")
+def test_a_real_disk_page_by_page(place: Path) -> None:
+    """On a tmpfs: whatever the file is that it has no room for, one line, and nothing is submitted."""
+    Path("s.yaml").write_text(SEQUENTIAL)
+    Path("p.yaml").write_text('walltime: "1:00:00"\nruns_per_job: 4\n')
+    disk = place / "disk"
+    disk.mkdir()
+    script = Path(__file__).with_name("full_disk.py")
+    command = ["unshare", "--mount", "--map-root-user", sys.executable, str(script), str(disk)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    if done.returncode in (1, 99) and "Traceback" not in done.stderr:
+        pytest.skip(f"no mount of its own: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    *refused, (_, code, said, submissions, jobs) = json.loads(done.stdout)
+    assert len(refused) > 4  # what a call could write stays, so that each comes further
+    assert [call for call in refused if call[1:2] != [2] or call[3:] != [0, 0]] == []
+    files = set()
+    for _, _, line, *_ in refused:
+        file, _, why = line.removeprefix("harness: ").partition(
+            ": cannot be written (No space left on device)"
+        )
+        assert why in ("\n", "; not submitted, run it again when there is room\n")
+        files.add(Path(file).name)
+    assert {".lock", "sequential.json"} < files
+    assert (submissions, jobs) == (1, 1)
+    assert code == 0 or "job 101 is submitted, and is found by its name" in said

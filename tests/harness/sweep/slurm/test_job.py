@@ -14,6 +14,7 @@ import pytest
 
 from harness.sweep.plan import PlannedRun
 from harness.sweep.slurm.job import MAX_IDLE_STARTS, Share, run_share
+from harness.sweep.slurm.packing import PackedJob
 from harness.sweep.slurm.profile import Profile
 from harness.sweep.slurm.submissions import Jobs, Submission
 from harness.sweep.slurm.submit import submit_runs
@@ -34,7 +35,9 @@ def submitted(
 
     def submit(runs: Sequence[PlannedRun], profile: Profile) -> Submission:
         directory = runs[0].record.directory.parents[3]
-        ((submission, job_id),) = submit_runs([[runs]], directory, "s", profile, [], runner=[str(COUNTING)])
+        ((submission, job_id),) = submit_runs(
+            [[PackedJob(tuple(runs))]], directory, "s", profile, [], runner=[str(COUNTING)]
+        )
         monkeypatch.setenv("SLURM_JOB_ID", job_id)
         return submission
 

@@ -8,8 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
+from harness.looks import read_looks
 from harness.records import RunRecord, find_runs
 from harness.runner.compare import compare
 from harness.sweep.cancel import cancel_sweep
@@ -26,8 +27,10 @@ from harness.sweep.slurm.profile import Profile
 from harness.sweep.slurm.submissions import Jobs, Submission
 from harness.sweep.slurm.submit import submit_runs
 from harness.sweep.state import found_state
+from tests.harness.sweep.slurm.real import hold_in_training, let_go_once_told, slurm, start_now, wait_until
 
 COUNTING = Path(__file__).parents[1] / "counting_worker.py"
+SCORING = COUNTING.with_name("scoring_worker.py")
 MakeRun = Callable[..., PlannedRun]
 MakeProfile = Callable[..., Profile]
 
@@ -47,21 +50,13 @@ runs_per_job: 2
 """
 
 
-def slurm(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+SEQUENTIAL = (Path(__file__).parents[1] / "sequential.yaml").read_text(encoding="utf-8")
 
 
 def submit(runs: Sequence[PlannedRun], profile: Profile) -> list[tuple[Submission, str]]:
     directory = runs[0].record.directory.parents[3]
-    packing = Target(profile, "s", directory).pack(runs)
+    packing = Target(profile, "s", directory).pack(runs, {})
     return list(submit_runs(packing.arrays, directory, "s", profile, [], runner=[str(COUNTING)]))
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}\n{slurm('squeue', '-a')}"
-        time.sleep(0.1)
 
 
 def state_of(run: PlannedRun) -> str:
@@ -79,28 +74,6 @@ def journal(run: PlannedRun) -> list[list[str]]:
 
 def wait_for_done(runs: Sequence[PlannedRun]) -> None:
     wait_until(lambda: all(run.record.status()["state"] == "done" for run in runs), "done")
-
-
-def start_now(*ids: str) -> None:
-    """Start jobs that were put back; Slurm holds them back for two minutes.
-
-    It does so because news of their first end may still be under way, and would end them again.
-    """
-
-    def waits(job_id: str) -> bool:
-        return "PENDING" in slurm("squeue", "-h", "-r", "-j", job_id, "-o", "%T")
-
-    def steps() -> list[str]:
-        numbers = slurm("squeue", "-h", "-r", "-j", ",".join(ids), "-o", "%A").split()
-        names = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
-        return [name for name in names if any(f"slurmstepd: [{n}." in name for n in numbers)]
-
-    wait_until(lambda: all(map(waits, ids)), "put back")
-    wait_until(lambda: not steps(), "the first steps are gone")
-    time.sleep(3.0)
-    for job_id in ids:
-        slurm("scontrol", "update", f"job={job_id}", "StartTime=now")
-    wait_until(lambda: not any(map(waits, ids)), "started again")
 
 
 def test_a_sweep_equals_the_local_one(cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,9 +102,58 @@ def test_a_sweep_equals_the_local_one(cluster: Path, tmp_path: Path, monkeypatch
     assert "nothing to do: all 12 runs are done" in CliRunner().invoke(app, arguments).stdout
 
 
+def test_sequential_seeds_call_by_call(
+    cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve runs, a look, four more of the two agents whose comparison is open, and the last look."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "harness.sweep.slurm.backend.submit_runs", partial(submit_runs, runner=[str(SCORING)])
+    )
+    Path("s.yaml").write_text(SEQUENTIAL)
+    Path("profile.yaml").write_text(PROFILE)
+
+    def call() -> list[str]:
+        done = CliRunner().invoke(app, ["sweep", "s.yaml", "--backend", "./profile.yaml"])
+        assert done.exit_code == 0, done.output
+        return done.stdout.splitlines()
+
+    def looks() -> dict[str, list[tuple[int, str]]]:
+        record = read_looks(Path("runs/s"))
+        assert record is not None
+        return {one.agent: [(look.seeds, look.decision) for look in one.looks] for one in record.comparisons}
+
+    def wait() -> None:
+        records = find_runs(Path("runs/s"))
+        wait_until(lambda: all(r.status()["state"] in ("done", "failed") for r in records), "ended", 280)
+
+    follows = "open: call it again when these runs have ended, or with --watch, to go on"
+    first = call()
+    assert first[:2] == ["12 runs: 0 done, 12 to run", "2 comparisons: 2 open, next look at 4 seeds"]
+    assert first[-1] == f"2 comparisons {follows}"
+    assert len(Jobs(Path("runs/s")).submissions) == 2  # MaxArraySize
+    call()  # too early
+    assert len(Jobs(Path("runs/s")).submissions) == 2
+    assert looks() == {"better": [], "alike": []}
+    wait()
+    second = call()
+    assert "look at 4 seeds: better - a2c on CartPole-v1: 45 (decides from 45): higher" in second
+    assert second[-1] == f"1 comparison {follows}"
+    assert looks() == {"better": [(4, "higher")], "alike": [(4, "open")]}
+    added = Jobs(Path("runs/s")).submissions[2:]
+    runs = [run.split("/") for s in added for share in s.content["shares"] for run in share["runs"]]
+    assert {(run[0], run[-1]) for run in runs} == {(a, f"seed-{s}") for a in ("a2c", "alike") for s in (4, 5)}
+    wait()
+    third = call()
+    assert third[-1] == "2 comparisons: 1 decided, 1 undecided at the last look"
+    assert looks() == {"better": [(4, "higher")], "alike": [(4, "open"), (6, "undecided")]}
+    assert len(Jobs(Path("runs/s")).submissions) == 3
+    assert [len(record.attempts) for record in find_runs(Path("runs/s"))] == [1] * 16
+
+
 def test_interruptions(cluster: Path, counting_run: MakeRun, profile: MakeProfile) -> None:
     """USR2, an administrator's requeue, a killed worker, a killed slurmd: all runs end once, none anew."""
-    runs = [counting_run(seed, 120) for seed in range(4)]
+    runs = [counting_run(seed, 200) for seed in range(4)]
     ((submission, array),) = submit(runs, profile(gpus_per_job=1, runs_per_job=1, cpus_per_run=2))
     wait_until(lambda: all(map(counting, runs)), "all count")
     # Each node has GPUs 0 and 1.
@@ -150,7 +172,7 @@ def test_interruptions(cluster: Path, counting_run: MakeRun, profile: MakeProfil
     wait_until(lambda: not slurm("squeue", "-h", "-j", array).strip(), "no job is left")
     for run in (usr2, requeued):
         first, second = journal(run)
-        assert int(first[2]) == 0 < int(second[2]) < 120
+        assert int(first[2]) == 0 < int(second[2]) < 200
     assert len(journal(worker)) == 2
     assert len(journal(daemon)) == 1
     shares = [share.with_suffix(".starts").read_text() for share, _ in submission.shares]
@@ -275,12 +297,14 @@ def test_a_partition_that_does_not_exist(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_an_interrupted_run_equals_a_whole_one(
     cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The real worker: told to stop by SIGUSR2 in the middle, put back, and gone on from its checkpoint."""
     monkeypatch.chdir(tmp_path)
-    text = SWEEP.replace("200", "30_000").replace("seeds: 6", "seeds: 1")
+    text = SWEEP.replace("200", "60_000").replace("seeds: 6", "seeds: 1")
+    text = text.replace("n_steps: 20", "n_steps: 20, n_envs: 1", 1)  # A2C is over within a heartbeat else
     Path("s.yaml").write_text(text)
     Path("profile.yaml").write_text(PROFILE)
     submitted = CliRunner().invoke(app, ["sweep", "s.yaml", "--backend", "./profile.yaml"])
@@ -288,8 +312,9 @@ def test_an_interrupted_run_equals_a_whole_one(
     (submission,) = Jobs(Path("runs/s")).submissions
     job_id = str(submission.content["job_id"])
     records = find_runs(Path("runs/s"))
-    wait_until(lambda: all(r.status().get("timesteps", 0) > 0 for r in records), "both train", 120)
+    pids = hold_in_training(records)
     slurm("scancel", "--signal=USR2", job_id)
+    let_go_once_told(pids)
     start_now(job_id)
     wait_until(lambda: all(r.status()["state"] in ("done", "failed") for r in records), "all ended", 200)
     local = CliRunner().invoke(app, ["sweep", "s.yaml", "--runs-dir", "local"])

@@ -107,6 +107,55 @@ def test_only_the_difference_is_submitted(place: Path, fake_slurm: Path) -> None
     assert "--array" not in (fake_slurm / "102.sh").read_text()
 
 
+def test_a_known_speed_packs_by_the_walltime(place: Path) -> None:
+    """1000 timesteps at 5 a second and 10 s to start; 420 s of the ten minutes, one run at a time."""
+    profile = 'walltime: "0:10:00"\ngpus_per_job: 1\nruns_per_job: 3\n'
+    Path("p.yaml").write_text(profile)
+    assert "their jobs are put back where the walltime is too short" in sweep("--dry-run").stdout
+    sweep("--set", "seeds=1")
+    (record,) = seeds().values()
+    record.begin_attempt({"cpu": "a node's"})
+    set_status(record, "done", steps_per_second=5.0)
+    planned = sweep("--dry-run").stdout
+    assert "to start on ./p.yaml: 11 runs in 6 jobs, 2 arrays (5, 1)\n" in planned
+    assert "wall-clock 0:07:00" in planned
+    cut = "fewer runs a job than runs_per_job, because of the walltime: 5 jobs\n"
+    assert cut in planned
+    assert json.loads(sweep("--dry-run", "--json").stdout)["price"]["n_cut"] == 5
+    assert cut in sweep().stdout
+    first, second = Jobs(Path("runs/s")).submissions[1:]
+    shares = [*first.content["shares"], *second.content["shares"]]
+    assert [(len(share["runs"]), share["expected_seconds"]) for share in shares] == [(2, 420.0)] * 5 + [
+        (1, 210.0)
+    ]
+    Path("p.yaml").write_text(profile.replace("0:10", "0:06"))
+    assert (
+        "runs longer than the walltime: 12 jobs, put back until"
+        in sweep("--dry-run", "--fresh", "--set", "n_timesteps=2000").stdout
+    )
+
+
+def test_what_only_a_further_call_will_do_is_said(place: Path) -> None:
+    with Path("p.yaml").open("a") as profile:
+        profile.write("max_jobs: 3\n")
+    assert sweep().stdout.splitlines()[-1] == (
+        "3 runs left for later: call it again when these runs have ended, or with --watch, to go on"
+    )
+
+
+def test_the_same_in_json(place: Path, fake_slurm: Path) -> None:
+    Path("s.yaml").write_text(
+        "n_timesteps: 1000\nseeds: {min: 3, max: 6, until: decided}\ncomparison: {baseline: a2c}\n"
+        "envs: [CartPole-v1]\nalgos: [a2c, acktr]\ndevice: cpu\n"
+    )
+    assert [job["n_jobs"] for job in json.loads(sweep("--json").stdout)["submitted"]] == [3]
+    queue(fake_slurm, j101_0="RUNNING", j101_1="PENDING", j101_2="PENDING")
+    assert json.loads(sweep("--json").stdout) == {"sweep": "s", "submitted": [], "left": []}
+    refused = sweep("--json", "--watch")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("harness: --watch: expected without --json")
+
+
 @pytest.mark.parametrize(
     ("status", "age", "job", "expected"),
     [

@@ -52,6 +52,17 @@ def test_an_array_s_parallelism_holds(simulation: ModuleType, profile: Callable[
     assert simulation.simulate(two_arrays, narrow, 4).wall == 100.0
 
 
+def test_shares_end_within_the_walltime_where_rates_are_known(
+    simulation: ModuleType, profile: Callable[..., Profile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulation, "seconds_of", lambda run, speed: run / speed)
+    short = profile(gpus_per_job=1, runs_per_job=3, walltime="0:10:00", signal_seconds=120)
+    known = list(simulation.submit([(300, 300, 300), (600,)], short, 2.0))
+    assert [(job.array, share) for job, share in known] == [(0, (600,)), (1, (300, 300)), (1, (300,))]
+    unknown = simulation.submit([(300, 300, 300)], short, 2.0, known=False)
+    assert [job.left for job, _ in unknown] == [[150.0] * 3]
+
+
 def test_the_programme_is_every_sweep_of_the_paper(simulation: ModuleType) -> None:
     own = {"kfac_cost_atari", "kfac_cost_mujoco", "quickstart"}
     assert {path.stem for path in (ROOT / "sweeps").glob("*.yaml")} - own == set(simulation.PROGRAMME)

@@ -11,6 +11,7 @@ import pytest
 
 from harness.sweep.plan import PlannedRun
 from harness.sweep.slurm import job
+from harness.sweep.slurm.packing import PackedJob
 from harness.sweep.slurm.profile import Profile
 from harness.sweep.slurm.submit import submit_runs
 from harness.sweep.supervisor import Outcome
@@ -29,7 +30,9 @@ def test_its_trackers_get_their_time_out_of_the_workers(
     monkeypatch.setenv("WANDB_API_KEY", "very-secret")
     run, chosen = counting_run(), profile(signal_seconds=60)
     wandb = WandbBlock(mode=mode, project="p", finish_seconds=20)
-    ((submission, _),) = submit_runs([[[run]]], run.record.directory.parents[3], "s", chosen, [], wandb=wandb)
+    ((submission, _),) = submit_runs(
+        [[PackedJob((run,))]], run.record.directory.parents[3], "s", chosen, [], wandb=wandb
+    )
     share = job.Share(submission.directory / "share-0000.json")
     assert share.wandb == wandb
     given: dict[str, Any] = {}
