@@ -14,14 +14,16 @@ from matplotlib.ticker import MaxNLocator
 from analysis.figures_panel import empty_figure, legend_below, looks_of
 from analysis.load import Setting
 from analysis.scores import human_normalised_scores, pairs_of, raw_scores
-from analysis.statistics.aggregates import AGGREGATES, aggregate, probability_of_improvement
+from analysis.statistics.aggregates import AGGREGATES, aggregate
+from analysis.statistics.improvement import probability_of_improvement
 from analysis.statistics.intervals import Interval
-from analysis.statistics.resampling import RunScores, enough_replications
+from analysis.statistics.resampling import enough_replications
 
 POINT_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 ROW = 0.45  # inches
 NAME_WIDTH = 32  # characters
 BAR_TEXT = "95 % interval (stratified bootstrap of whole runs)"
+IMPROVEMENT_BAR_TEXT = "95 % interval (score interval)"
 
 
 def aggregates_figure(settings: Sequence[Setting]) -> Figure | None:
@@ -33,7 +35,7 @@ def aggregates_figure(settings: Sequence[Setting]) -> Figure | None:
     found = human_normalised_scores(settings)
     if found is None:
         return None
-    replications = _replications(found.by_agent)
+    replications = enough_replications(max(sum(scores.sizes) for scores in found.by_agent.values()))
     by_agent = {
         name: [points[0] for points in aggregate(scores, AGGREGATES, replications=replications)]
         for name, scores in found.by_agent.items()
@@ -43,7 +45,7 @@ def aggregates_figure(settings: Sequence[Setting]) -> Figure | None:
         _draw_rows(axes, {name: intervals[number] for name, intervals in by_agent.items()})
         axes.set_title(AGGREGATES[number].name, fontsize=10)
         axes.set_xlabel("human-normalised score")
-    _legend(figure, [interval for intervals in by_agent.values() for interval in intervals])
+    _legend(figure, [interval for intervals in by_agent.values() for interval in intervals], BAR_TEXT)
     return figure
 
 
@@ -56,12 +58,8 @@ def improvement_figure(settings: Sequence[Setting]) -> Figure | None:
     pairs = pairs_of(list(found.by_agent)) if found is not None else []
     if found is None or not pairs:
         return None
-    replications = _replications(found.by_agent)
     intervals = {
-        f"{x} > {y}": probability_of_improvement(
-            found.by_agent[x], found.by_agent[y], replications=replications
-        )
-        for x, y in pairs
+        f"{x} > {y}": probability_of_improvement(found.by_agent[x], found.by_agent[y]) for x, y in pairs
     }
     figure = empty_figure(7.2, 1.6 + ROW * len(pairs))
     axes = figure.subplots()
@@ -71,12 +69,8 @@ def improvement_figure(settings: Sequence[Setting]) -> Figure | None:
     axes.set_xticks([0.0, 0.25, 0.5, 0.75, 1.0])
     tasks = len(next(iter(found.by_agent.values())).tasks)
     axes.set_xlabel(f"P(X > Y), over {tasks} {'task' if tasks == 1 else 'tasks'}")
-    _legend(figure, list(intervals.values()))
+    _legend(figure, list(intervals.values()), IMPROVEMENT_BAR_TEXT)
     return figure
-
-
-def _replications(by_agent: Mapping[str, RunScores]) -> int:
-    return enough_replications(max(sum(scores.sizes) for scores in by_agent.values()))
 
 
 def _draw_rows(axes: Axes, rows: Mapping[str, Interval]) -> None:
@@ -96,10 +90,10 @@ def _draw_rows(axes: Axes, rows: Mapping[str, Interval]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _legend(figure: Figure, intervals: Sequence[Interval]) -> None:
+def _legend(figure: Figure, intervals: Sequence[Interval], bar_text: str) -> None:
     handles: list[Line2D | Patch] = []
     if any(interval.low is not None for interval in intervals):
-        handles.append(Line2D([], [], color="#888888", lw=6, alpha=0.35, label=BAR_TEXT))
+        handles.append(Line2D([], [], color="#888888", lw=6, alpha=0.35, label=bar_text))
     reasons = sorted({interval.missing for interval in intervals if interval.missing})
     handles += [Patch(alpha=0, label=reason) for reason in reasons]
     legend_below(figure, handles)

@@ -16,15 +16,17 @@ from analysis.figures_panel import empty_figure, legend_below, looks_of
 from analysis.formats import returns_text, short_env_id, timesteps_text
 from analysis.load import Setting
 from analysis.scores import human_normalised_curves, human_normalised_scores
-from analysis.sections.grids import Grid
+from analysis.sections.grids import Grid, value_text
 from analysis.statistics.aggregates import IQM, aggregate, performance_profile
 from analysis.statistics.grids import chosen_setting
 from analysis.statistics.intervals import Interval
 from analysis.statistics.seeds import spread
+from analysis.tables import Scalar
 
 REPLICATIONS = 2_000
 POINTS = 100
-BAND_TEXT = "95 % interval, pointwise (stratified bootstrap of whole runs)"
+BOOTSTRAP_BAND = "95 % interval, pointwise (stratified bootstrap of whole runs)"
+SCORE_BAND = "95 % interval, pointwise (score interval of a fraction)"
 PALE = 0.62  # of the colour map: black text below, white above, at a contrast of 4.5 or more
 
 
@@ -42,7 +44,7 @@ def efficiency_figure(settings: Sequence[Setting]) -> Figure | None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: timesteps_text(value)))
     axes.set_xlabel("timesteps")
     axes.set_ylabel("IQM of human-normalised scores")
-    _legend(figure, axes, curves)
+    _legend(figure, axes, curves, BOOTSTRAP_BAND)
     return figure
 
 
@@ -54,16 +56,13 @@ def profile_figure(settings: Sequence[Setting]) -> Figure | None:
     everything = np.concatenate([scores.values.ravel() for scores in found.by_agent.values()])
     span = max(float(np.ptp(everything)), 1e-6)
     taus = np.linspace(everything.min() - 0.05 * span, everything.max() + 0.02 * span, POINTS)
-    profiles = {
-        name: performance_profile(scores, list(taus), replications=REPLICATIONS)
-        for name, scores in found.by_agent.items()
-    }
+    profiles = {name: performance_profile(scores, list(taus)) for name, scores in found.by_agent.items()}
     figure, axes = _figure()
     _draw(axes, taus, profiles)
     axes.set_ylim(-0.02, 1.02)
     axes.set_xlabel("human-normalised score τ")
     axes.set_ylabel("fraction of runs with a score above τ")
-    _legend(figure, axes, profiles)
+    _legend(figure, axes, profiles, SCORE_BAND)
     return figure
 
 
@@ -73,7 +72,8 @@ def sensitivity_figure(grid: Grid) -> Figure:
     axis_values = [
         list(dict.fromkeys(point[i] for point in grid.points.values())) for i in range(len(grid.axes))
     ]
-    rows, columns = (axis_values[0], axis_values[1]) if len(grid.axes) == 2 else ([None], axis_values[0])
+    rows: list[Scalar] = axis_values[0] if len(grid.axes) == 2 else [None]
+    columns = axis_values[-1]
     figure = empty_figure(1.0 + 1.3 * len(columns), (0.9 + 0.6 * len(rows)) * len(env_ids) + 0.3)
     chosen = chosen_setting(grid.cells)
     for axes, env_id in zip(figure.subplots(len(env_ids), 1, squeeze=False).ravel(), env_ids, strict=True):
@@ -96,9 +96,9 @@ def sensitivity_figure(grid: Grid) -> Figure:
             )
         axes.add_patch(_frame(frame))
         axes.set_title(f"{short_env_id(env_id)}: last 100, ± standard error, chosen framed", fontsize=8)
-        axes.set_xticks(range(len(columns)), [f"{value}" for value in columns])
+        axes.set_xticks(range(len(columns)), map(value_text, columns))
         axes.set_xlabel(grid.axes[-1])
-        axes.set_yticks(range(len(rows)), [f"{value}" for value in rows] if len(grid.axes) == 2 else [""])
+        axes.set_yticks(range(len(rows)), map(value_text, rows) if len(grid.axes) == 2 else [""])
         if len(grid.axes) == 2:
             axes.set_ylabel(grid.axes[0])
     return figure
@@ -129,11 +129,11 @@ def _draw(axes: Axes, x: npt.NDArray[np.float64], curves: Mapping[str, Sequence[
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _legend(figure: Figure, axes: Axes, curves: Mapping[str, Sequence[Interval]]) -> None:
+def _legend(figure: Figure, axes: Axes, curves: Mapping[str, Sequence[Interval]], band: str) -> None:
     handles, _ = axes.get_legend_handles_labels()
     missing = [points[0].missing for points in curves.values() if all(point.missing for point in points)]
     reasons = sorted(set(missing))
     if len(missing) < len(curves):
-        handles.append(Patch(color="#888888", alpha=0.3, lw=0, label=BAND_TEXT))
+        handles.append(Patch(color="#888888", alpha=0.3, lw=0, label=band))
     handles += [Patch(alpha=0, label=reason) for reason in reasons]
     legend_below(figure, handles)

@@ -14,6 +14,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from analysis.agent_level import level_of_agent
 from analysis.figures import learning_curves, save_figure
 from analysis.figures_scores import efficiency_figure, profile_figure, sensitivity_figure
 from analysis.figures_survival import reached_figure
@@ -119,6 +120,7 @@ def report(
     *,
     baseline: str | None = None,
     paired: bool = False,
+    level_of: str | None = None,
 ) -> Report:
     """Read the sweeps and compute their report.
 
@@ -128,15 +130,20 @@ def report(
         reference_of: the level that "Episode N" refers to, by environment id.
         baseline: compare every agent with this one; by default every pair of agents is compared.
         paired: compare agents seed by seed.
+        level_of: take the final result of this agent as the level, in place of ``reference_of``
+            (:func:`analysis.agent_level.level_of_agent`).
 
     Raises:
-        analysis.load.SweepError: a sweep does not exist or holds no run, or no agent is called ``baseline``.
+        analysis.load.SweepError: a sweep does not exist or holds no run, or no agent is called ``baseline``
+            or ``level_of``.
     """
     loaded = load_sweeps(runs_dir, sweeps)
     settings = loaded.settings
     names = sorted({setting.name for setting in settings})
     if baseline is not None and baseline not in names:
         raise SweepError(f"baseline: no agent {baseline!r}, expected one of {', '.join(names)}")
+    if level_of is not None:
+        reference_of = level_of_agent(settings, level_of)
     warnings = [*loaded.unreadable, *_run_warnings(settings), *_code_warnings(settings)]
     looks, damaged = find_looks(settings)
     warnings += damaged + _missing_warnings(settings, set(looks)) + _unlike_warnings(settings)

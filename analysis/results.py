@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from statistics import median
 
 from analysis.formats import EMPTY, count_text, level_text, returns_text, short_env_id, timesteps_text
 from analysis.load import Run, Setting
@@ -11,6 +10,7 @@ from analysis.reference import Reference
 from analysis.run_statistics import LAST_WINDOW, crossing, last_score
 from analysis.statistics.episodes import top_consecutive_mean
 from analysis.statistics.seeds import Reached, Spread, reached_by, spread
+from analysis.statistics.throughput import steps_per_second
 from analysis.tables import Column, Entry, Table
 
 TOP_WINDOW = 10
@@ -66,6 +66,7 @@ def _notes(settings: Sequence[Setting], reference_of: Callable[[str], Reference 
 def _row(setting: Setting, reference: Reference | None) -> tuple[Entry, ...]:
     done = setting.done
     last = spread(_known(last_score(run) for run in done))
+    speed = steps_per_second(run.steps_per_second for run in done)
     best = spread(_known(top_consecutive_mean(run.episodes.returns, TOP_WINDOW) for run in done))
     return (
         Entry(short_env_id(setting.env_id), {"env_id": setting.env_id}),
@@ -84,7 +85,7 @@ def _row(setting: Setting, reference: Reference | None) -> tuple[Entry, ...]:
         Entry(_spread_text(last, done), {"last_mean": last.mean, "last_std": last.std}),
         Entry(_spread_text(best, done), {"best_mean": best.mean, "best_std": best.std}),
         *_reference_entries(done, reference),
-        _throughput(done),
+        Entry(EMPTY if speed is None else count_text(speed), {"steps_per_second": speed}),
     )
 
 
@@ -134,12 +135,6 @@ def _spread_text(value: Spread, done: Sequence[Run]) -> str:
     if value.std is not None:
         text += f" ± {returns_text(value.std)}"
     return text if value.seeds == len(done) > 1 else f"{text} ({_seeds(value.seeds)})"
-
-
-def _throughput(done: Sequence[Run]) -> Entry:
-    rates = [run.steps_per_second for run in done if run.steps_per_second is not None]
-    value = median(rates) if rates else None
-    return Entry(EMPTY if value is None else count_text(value), {"steps_per_second": value})
 
 
 def _seeds(count: int) -> str:

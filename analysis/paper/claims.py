@@ -21,7 +21,7 @@ class UnknownClaim(ValueError):
 
 @cache
 def artefacts() -> Artefacts:
-    """Tables and figures, the sweeps that make them, and which labels play the paper's agents."""
+    """Tables, figures and searches, the sweeps that make them, and which labels play the paper's agents."""
     return Artefacts.model_validate(
         yaml.safe_load((_DIRECTORY / "artefacts.yaml").read_text(encoding="utf-8"))
     )
@@ -32,7 +32,8 @@ def all_claims() -> tuple[Claim, ...]:
     """Sentences first (``claims.yaml``), then the cells of Tables 1 to 4.
 
     Raises:
-        ValueError: two claims have one id (pydantic's error for a claim that is none).
+        ValueError: two claims have one id, or nobody plays the agents of one (pydantic's error for a claim
+            that is none).
     """
     entries = yaml.safe_load((_DIRECTORY / "claims.yaml").read_text(encoding="utf-8"))
     sentences = [claim for entry in entries for claim in expanded(entry)]
@@ -41,16 +42,19 @@ def all_claims() -> tuple[Claim, ...]:
     repeated = sorted({name for name in ids if ids.count(name) > 1})
     if repeated:
         raise ValueError(f"claims: {', '.join(repeated)}: expected every id once")
+    unknown = sorted({claim.sweep for claim in claims} - set(artefacts().forms))
+    if unknown:
+        raise ValueError(f"artefacts.yaml: forms: expected an entry for {', '.join(unknown)}")
     return claims
 
 
 def select(names: Sequence[str]) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
     """Claims and artefacts that the names stand for; all of them without a name.
 
-    A table or figure stands for itself and its claims, a claim for itself alone.
+    A table, figure or search stands for itself and its claims, a claim for itself alone.
 
     Returns:
-        Claims in the order of :func:`all_claims`, and ids of tables and figures.
+        Claims in the order of :func:`all_claims`, and ids of tables, figures and searches.
 
     Raises:
         UnknownClaim: a name is neither.
@@ -63,7 +67,7 @@ def select(names: Sequence[str]) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
         if name not in known and name not in ids:
             near = get_close_matches(name, [*known, *ids], n=3, cutoff=0.5)
             hint = f"did you mean {', '.join(near)}?" if near else f"expected one of {', '.join(known)}"
-            raise UnknownClaim(f"no table, figure or claim {name!r}: {hint}")
+            raise UnknownClaim(f"no table, figure, search or claim {name!r}: {hint}")
     chosen = set(names)
     wanted = tuple(claim for claim in claims if claim.id in chosen or chosen & set(claim.artefacts))
     return wanted, tuple(name for name in known if name in chosen)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from analysis.figures import save_figure
 from analysis.load import Setting, SweepError, load_sweeps
 from analysis.paper.claims import all_claims, artefacts, select
@@ -13,6 +15,7 @@ from analysis.paper.claims_table import claims_table, paper_table_beside
 from analysis.paper.evidence import findings
 from analysis.paper.figures import FIGURES, draw, modern
 from analysis.paper.schema import Claim
+from analysis.paper.searches import SEARCHES, search_figure, search_grids, search_table
 from analysis.paper.verdicts import Verdict, judge
 from analysis.tables import Table
 
@@ -25,7 +28,7 @@ class Reproduction:
     """The paper, or a part of it, against the runs of one tier.
 
     Attributes:
-        artefacts: ids of the tables and figures asked for.
+        artefacts: ids of the tables, figures and searches asked for.
         verdicts: on every claim asked for, by the form asked for or else the first that was run.
         every_form: the same by each form of ACKTR that a sweep has.
         settings: stem of a sweep file -> its settings; a sweep without runs is not in it.
@@ -38,10 +41,20 @@ class Reproduction:
     settings: dict[str, tuple[Setting, ...]]
     warnings: tuple[str, ...]
 
-    def write(self, directory: Path) -> list[Path]:
-        """Write ``claims`` and each table asked for as CSV and Markdown, each figure as PNG and SVG.
+    def searches(self) -> dict[str, Table]:
+        """A table by file name for every grid of the searches asked for that has two finished settings."""
+        return {
+            f"{name}{suffix}": search_table(name, grid, self._runs_of(name))
+            for name in self.artefacts
+            if name in SEARCHES
+            for suffix, grid in search_grids(self._runs_of(name)).items()
+        }
 
-        A figure is drawn where at least one of its sweeps has runs, and beside it what one would draw today.
+    def write(self, directory: Path) -> list[Path]:
+        """Write ``claims``, each table and each search as CSV and Markdown, figures and maps as PNG and SVG.
+
+        A figure is drawn where at least one of its sweeps has runs, and beside it what one would draw today;
+        ``figures.md`` shows them with their captions.
 
         Returns:
             The paths written.
@@ -52,28 +65,49 @@ class Reproduction:
             table = paper_table_beside(name, self.every_form) if name.startswith("table") else None
             if table is not None:
                 tables[name] = table
+        tables |= self.searches()
         paths = []
         for name, table in tables.items():
             text = f"# {table.title}\n\n{table.to_markdown()}"
             for suffix, content in ((".csv", table.to_csv()), (".md", text)):
                 paths.append(directory / f"{name}{suffix}")
                 paths[-1].write_text(content, encoding="utf-8")
+        captioned = []
         for name in self.artefacts:
-            if name in FIGURES:
-                paths += self._figure(name, directory)
+            figures = self._figures(name)
+            for stem, figure in figures.items():
+                paths += save_figure(figure, directory / stem)
+            if figures:
+                captioned += [_caption(name), *(f"![{stem}]({stem}.png)" for stem in figures)]
+        if captioned:
+            paths.append(directory / "figures.md")
+            paths[-1].write_text("\n\n".join(["# Figures", *captioned]) + "\n", encoding="utf-8")
         return paths
 
-    def _figure(self, name: str, directory: Path) -> list[Path]:
-        settings = [s for stem in sweeps_of(artefact_ids=(name,)) for s in self.settings.get(stem, ())]
-        if not settings:
-            return []
-        figures = {name: draw(name, settings)}
-        figures |= {f"{name}-{which}": figure for which, figure in modern(name, settings).items()}
-        return [path for stem, figure in figures.items() for path in save_figure(figure, directory / stem)]
+    def _figures(self, name: str) -> dict[str, Figure]:
+        settings = self._runs_of(name)
+        if name in SEARCHES:
+            grids = search_grids(settings).items()
+            return {f"{name}{suffix}": search_figure(name, grid, settings) for suffix, grid in grids}
+        if name not in FIGURES or not settings:
+            return {}
+        today = {f"{name}-{which}": figure for which, figure in modern(name, settings).items()}
+        return {name: draw(name, settings), **today}
+
+    def _runs_of(self, name: str) -> list[Setting]:
+        return [s for stem in sweeps_of(artefact_ids=(name,)) for s in self.settings.get(stem, ())]
+
+
+def _caption(name: str) -> str:
+    if name in SEARCHES:
+        search = SEARCHES[name]
+        return f"## {search.place}: {search.title}\n\n{search.about}"
+    figure = FIGURES[name]
+    return f"## {figure.label}: {figure.title}\n\n{figure.caption}"
 
 
 def sweeps_of(claims: Sequence[Claim] = (), artefact_ids: Sequence[str] = ()) -> tuple[str, ...]:
-    """Stems of the sweep files that make the runs of these claims, tables and figures, each once."""
+    """Stems of the sweep files that make the runs of these claims and artefacts, each once."""
     stems = [stem for claim in claims for stem in (claim.sweep, *claim.beside)]
     stems += [stem for name in artefact_ids for stem in artefacts().artefacts[name].sweeps]
     return tuple(dict.fromkeys(stems))
@@ -91,7 +125,7 @@ def reproduce(
 
     Args:
         runs_dir: the directory that holds one directory per sweep.
-        names: tables, figures and claims; all of them without a name.
+        names: tables, figures, searches and claims; all of them without a name.
         tier: of the sweeps to look at.
         form: the form of ACKTR to judge by, ``tuned`` or ``paper``, where a sweep has it.
 

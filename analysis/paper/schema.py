@@ -123,7 +123,7 @@ def expanded(entry: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 class Artefact(_Strict):
-    """A table or figure of the paper: what it shows, in short, and the sweeps that make it."""
+    """A table, figure or search of the paper: what it shows, in short, and the sweeps that make it."""
 
     shows: str
     sweeps: tuple[str, ...] = Field(min_length=1)
@@ -137,21 +137,15 @@ class StandIn(_Strict):
 
 
 class Artefacts(_Strict):
-    """``artefacts.yaml``: tables and figures, the sweeps that make them, and who plays whom.
+    """``artefacts.yaml``: tables, figures and searches, the sweeps that make them, and who plays whom.
 
     Attributes:
-        artefacts: id (``table1`` .. ``figure9``) -> what it needs.
-        forms: stem of a sweep file -> form of ACKTR -> role -> label, the preferred form first.
+        artefacts: id (``table1`` .. ``figure9``, ``grid-atari``, ``grid-mujoco``) -> what it needs.
+        forms: stem of a sweep file that claims speak of -> form of ACKTR -> role -> label, the preferred form
+            first.
         stand_ins: label -> what is shown where it was not run.
     """
 
     artefacts: dict[Id, Artefact]
     forms: dict[str, dict[str, dict[str, str]]]
     stand_ins: dict[str, StandIn]
-
-    @model_validator(mode="after")
-    def _known(self) -> Artefacts:
-        unknown = {s for artefact in self.artefacts.values() for s in artefact.sweeps} - set(self.forms)
-        if unknown:
-            raise ValueError(f"forms: no entry for {', '.join(sorted(unknown))}")
-        return self

@@ -18,8 +18,8 @@ from analysis.statistics.aggregates import (
     IQM,
     aggregate,
     area_under_curve,
-    probability_of_improvement,
 )
+from analysis.statistics.improvement import probability_of_improvement
 from analysis.statistics.intervals import Interval
 from analysis.statistics.resampling import RunScores, enough_replications
 from analysis.tables import Column, Entry, Scalar, Table
@@ -28,6 +28,7 @@ INTERVAL_NOTE = (
     "[low, high]: 95 % interval, expanded percentile, from {replications:,} stratified resamples of whole "
     "runs (seed {seed})."
 )
+IMPROVEMENT_NOTE = "[low, high]: 95 % interval, a score interval on the pairs' own and expected variance."
 
 
 def aggregates_table(
@@ -75,7 +76,7 @@ def aggregates_table(
         notes=(
             f"Mean return of the last 100 training episodes, {found.unit}.",
             "Area: mean height of a run's learning curve, over the timesteps that all runs have.",
-            *_interval_notes(reasons, replications, seed),
+            *_interval_notes(reasons, INTERVAL_NOTE.format(replications=replications, seed=seed)),
             *_left_out(found),
         ),
     )
@@ -85,8 +86,6 @@ def improvement_table(
     settings: Sequence[Setting],
     *,
     baseline: str | None = None,
-    replications: int | None = None,
-    seed: int = 0,
 ) -> Table | None:
     """Probability that a run of one agent scores above a run of another, averaged over tasks.
 
@@ -97,12 +96,9 @@ def improvement_table(
     pairs = pairs_of(list(found.by_agent), baseline) if found is not None else []
     if found is None or not pairs:
         return None
-    replications = replications or _enough(found)
     rows, reasons = [], []
     for x, y in pairs:
-        interval = probability_of_improvement(
-            found.by_agent[x], found.by_agent[y], replications=replications, seed=seed
-        )
+        interval = probability_of_improvement(found.by_agent[x], found.by_agent[y])
         reasons.append(interval.missing)
         values: dict[str, Scalar] = {"x": x, "y": y, "tasks": len(found.by_agent[x].tasks)}
         rows.append(
@@ -119,7 +115,7 @@ def improvement_table(
             "P(X > Y): chance that a run of X has a higher mean return of its last 100 training episodes "
             "than a run of Y in the same task, ties counting half, averaged over "
             f"{len(next(iter(found.by_agent.values())).tasks)} tasks.",
-            *_interval_notes(reasons, replications, seed),
+            *_interval_notes(reasons, IMPROVEMENT_NOTE),
             *_left_out(found),
         ),
     )
@@ -157,10 +153,8 @@ def _sizes_text(sizes: Sequence[int]) -> str:
     return str(sizes[0]) if len(set(sizes)) == 1 else f"{min(sizes)} to {max(sizes)}"
 
 
-def _interval_notes(reasons: Sequence[str], replications: int, seed: int) -> list[str]:
-    notes = []
-    if not all(reasons):
-        notes.append(INTERVAL_NOTE.format(replications=replications, seed=seed))
+def _interval_notes(reasons: Sequence[str], note: str) -> list[str]:
+    notes = [] if all(reasons) else [note]
     return notes + [f"{reason[0].upper()}{reason[1:]}." for reason in sorted({r for r in reasons if r})]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from analysis.statistics.grids import (
     held_out_means,
 )
 from analysis.statistics.seeds import spread
-from analysis.tables import Column, Entry, Table
+from analysis.tables import Column, Entry, Scalar, Table
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Grid:
 
     Attributes:
         agent: its label.
-        axes: names of the hyper-parameters, in alphabetical order.
-        points: setting's name -> value per axis, in the order of the values.
+        axes: names of the hyper-parameters, dotted where they are an option's own, in alphabetical order.
+        points: setting's name -> value per axis, in the order of the values; a schedule or a list as text.
         cells: setting's name -> environment -> seed -> mean return of the last 100 episodes.
     """
 
     agent: str
     axes: tuple[str, ...]
-    points: dict[str, tuple[Any, ...]]
+    points: dict[str, tuple[Scalar, ...]]
     cells: Cells
 
 
@@ -55,7 +55,8 @@ def find_grids(settings: Sequence[Setting]) -> list[Grid]:
         cells = {name: {s.env_id: _scores(s) for s in members} for name, members in by_name.items()}
         env_ids = {env_id for envs in cells.values() for env_id, scores in envs.items() if scores}
         whole = [name for name, envs in cells.items() if all(envs.get(env_id) for env_id in env_ids)]
-        points = {name: tuple(by_name[name][0].hyperparameters.get(axis) for axis in axes) for name in whole}
+        values = {name: _flat(by_name[name][0].hyperparameters) for name in whole}
+        points = {name: tuple(found.get(axis) for axis in axes) for name, found in values.items()}
         if len(whole) < 2 or len(set(map(json.dumps, points.values()))) < len(whole):
             continue
         order = sorted(whole, key=lambda name: [_sort_key(value) for value in points[name]])
@@ -63,7 +64,7 @@ def find_grids(settings: Sequence[Setting]) -> list[Grid]:
             Grid(
                 agent,
                 axes,
-                {name: points[name] for name in order},
+                {name: tuple(map(_scalar, points[name])) for name in order},
                 {name: {env_id: cells[name][env_id] for env_id in sorted(env_ids)} for name in order},
             )
         )
@@ -85,7 +86,7 @@ def grid_table(grid: Grid) -> Table:
                 (
                     Entry(short_env_id(env_id), {"env_id": env_id}),
                     *(
-                        Entry(_value_text(value), {axis: _scalar(value)})
+                        Entry(value_text(value), {axis: value})
                         for axis, value in zip(grid.axes, grid.points[name], strict=True)
                     ),
                     Entry(str(found.seeds), {"seeds": found.seeds}),
@@ -168,7 +169,7 @@ def _axes(by_name: dict[str, list[Setting]]) -> tuple[str, ...]:
     by_env: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for members in by_name.values():
         for setting in members:
-            by_env[setting.env_id].append(setting.hyperparameters)
+            by_env[setting.env_id].append(_flat(setting.hyperparameters))
     keys = {
         key
         for found in by_env.values()
@@ -183,16 +184,42 @@ def _scores(setting: Setting) -> dict[int, float]:
     return {seed: score for seed, score in scores.items() if score is not None}
 
 
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted name -> value; a schedule such as ``{"linear": [0.7, 0.0]}`` is one value."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and not _is_schedule(value):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _is_schedule(value: Any) -> bool:
+    if not isinstance(value, Mapping) or len(value) != 1:
+        return False
+    ((shape, ends),) = value.items()
+    numbers = isinstance(ends, list) and all(isinstance(end, int | float) for end in ends)
+    return shape in ("linear", "quadratic") and numbers and len(ends) == 2
+
+
 def _sort_key(value: Any) -> tuple[bool, float, str]:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return (not number, float(value) if number else 0.0, str(value))
+    """Numbers by size, a schedule by where it begins, anything else by its text."""
+    first = next(iter(value.values()))[0] if _is_schedule(value) else value
+    number = isinstance(first, int | float) and not isinstance(first, bool)
+    return (not number, float(first) if number else 0.0, str(value))
 
 
-def _scalar(value: Any) -> str | int | float | bool | None:
-    return value if value is None or isinstance(value, str | int | float) else json.dumps(value)
+def _scalar(value: Any) -> Scalar:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if _is_schedule(value) and value.get("linear", [0, 1])[1] == 0:
+        return f"lin_{value['linear'][0]:g}"
+    return json.dumps(value)
 
 
-def _value_text(value: Any) -> str:
+def value_text(value: Scalar) -> str:
+    """A value of :attr:`Grid.points` as it is printed: ``0.3``, ``lin_0.7``, ``true``."""
     return (
         f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
     )

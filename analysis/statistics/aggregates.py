@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.statistics.intervals import MIN_RUNS, Interval, expanded_interval, too_few_runs
+from analysis.statistics.proportions import mean_proportion
 from analysis.statistics.resampling import (
     DEFAULT_REPLICATIONS,
     FloatArray,
@@ -22,6 +23,8 @@ from analysis.statistics.resampling import (
     WeightArray,
     resampled_weights,
 )
+
+MIN_RUNS_OF_MEANS = 18
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Statistic:
             first order, that of the statistic; they decide how far the interval is expanded.
         no_interval: why its interval would not hold what it states, "" where it does.
         min_runs: in all, below which it has none.
+        bias_corrected: whether its interval is (:func:`analysis.statistics.intervals.expanded_interval`).
     """
 
     name: str
@@ -42,6 +46,7 @@ class Statistic:
     influence: Callable[[FloatArray, RunScores], FloatArray]
     no_interval: str = ""
     min_runs: int = MIN_RUNS
+    bias_corrected: bool = False
 
 
 def _mean(values: FloatArray, weights: WeightArray, scores: RunScores) -> FloatArray:
@@ -85,24 +90,25 @@ def _winsorised(values: FloatArray, scores: RunScores) -> FloatArray:
 
 
 def optimality_gap(gamma: float = 1.0) -> Statistic:
-    """How far scores fall short of ``gamma`` on average, those above it counting as ``gamma``."""
+    """How far scores fall short of ``gamma`` on average, those above it counting as ``gamma``.
+
+    Scores cut off at ``gamma`` are skewed, so the interval is bias-corrected. Where few runs fall short it
+    still covers too little: a sample of them may hold none that fails badly.
+    """
 
     def value(values: FloatArray, weights: WeightArray, scores: RunScores) -> FloatArray:
         return gamma - _mean(np.minimum(values, gamma), weights, scores)
 
-    return Statistic("optimality gap", value, lambda values, scores: np.minimum(values, gamma))
+    return Statistic(
+        "optimality gap",
+        value,
+        lambda values, scores: np.minimum(values, gamma),
+        min_runs=MIN_RUNS_OF_MEANS,
+        bias_corrected=True,
+    )
 
 
-def fraction_above(tau: float) -> Statistic:
-    """Fraction of runs that score above ``tau``, every task with the same weight: a performance profile."""
-
-    def value(values: FloatArray, weights: WeightArray, scores: RunScores) -> FloatArray:
-        return _mean((values > tau).astype(float), weights, scores)
-
-    return Statistic(f"fraction above {tau:g}", value, lambda values, scores: (values > tau).astype(float))
-
-
-MEAN = Statistic("mean", _mean, lambda values, scores: values, min_runs=18)
+MEAN = Statistic("mean", _mean, lambda values, scores: values, min_runs=MIN_RUNS_OF_MEANS)
 MEDIAN = Statistic(
     "median",
     _median,
@@ -155,7 +161,14 @@ def _interval(
     if reason:
         return Interval(estimate, None, None, confidence, reason)
     variances = _variances(statistic.influence(scores.point(point), scores), scores)
-    return expanded_interval(estimate, replicates, variances, scores.sizes, confidence)
+    return expanded_interval(
+        estimate,
+        replicates,
+        variances,
+        scores.sizes,
+        confidence,
+        bias_corrected=statistic.bias_corrected,
+    )
 
 
 def bootstrap(
@@ -185,66 +198,26 @@ def _variances(influence: FloatArray, scores: RunScores) -> list[float]:
 
 
 def performance_profile(
-    scores: RunScores,
-    taus: Sequence[float],
-    *,
-    replications: int = 2_000,
-    seed: int = 0,
-    confidence: float = 0.95,
+    scores: RunScores, taus: Sequence[float], *, confidence: float = 0.95
 ) -> list[Interval]:
-    """Fraction of runs above each ``tau``, with pointwise intervals (Agarwal et al., 2021, section 4.2)."""
-    found = aggregate(
-        scores,
-        [fraction_above(tau) for tau in taus],
-        replications=replications,
-        seed=seed,
-        confidence=confidence,
-    )
-    return [intervals[0] for intervals in found]
+    """Fraction of runs above each ``tau``, with pointwise intervals (Agarwal et al., 2021, section 4.2).
 
+    Every task has the same weight, whatever its runs. The intervals are score intervals
+    (:mod:`analysis.statistics.proportions`), also where no run or every run is above.
 
-def probability_of_improvement(
-    x: RunScores,
-    y: RunScores,
-    *,
-    replications: int = DEFAULT_REPLICATIONS,
-    seed: int = 0,
-    confidence: float = 0.95,
-) -> Interval:
-    """P(a run of X scores above a run of Y), ties counting half, averaged over tasks.
-
-    Mann and Whitney's U over the number of pairs, per task. X and Y are resampled independently.
-
-    Raises:
-        ValueError: the two have different tasks, or curves rather than scalar scores.
+    Args:
+        scores: scalar ones, of one algorithm.
+        taus: where to count.
+        confidence: as stated, at each point for itself.
     """
-    if x.tasks != y.tasks:
-        raise ValueError("expected the same tasks in the same order for both algorithms")
-    if x.values.shape[1] != 1 or y.values.shape[1] != 1:
-        raise ValueError("expected scalar scores, got curves")
-    wins = [_wins(x.point(0)[a], y.point(0)[b]) for a, b in zip(x.slices(), y.slices(), strict=True)]
-    estimate = float(np.mean([win.mean() for win in wins]))
-    replicates = np.zeros(replications)
-    draws = {
-        side: np.concatenate(list(resampled_weights(scores, replications, (seed, number))), axis=1)
-        for number, (side, scores) in enumerate((("x", x), ("y", y)))
-    }
-    for win, a, b in zip(wins, x.slices(), y.slices(), strict=True):
-        counts_x = draws["x"][a] / draws["x"][a].sum(axis=0)
-        counts_y = draws["y"][b] / draws["y"][b].sum(axis=0)
-        replicates += ((win.astype(np.float32).T @ counts_x) * counts_y).sum(axis=0) / len(wins)
-    variances, sizes = [], []
-    for win in wins:
-        for axis in (1, 0):
-            placement = win.mean(axis=axis)
-            sizes.append(len(placement))
-            variances.append(float(placement.var(ddof=1)) / len(placement) if len(placement) > 1 else 0.0)
-    return expanded_interval(estimate, replicates, variances, sizes, confidence)
-
-
-def _wins(x: FloatArray, y: FloatArray) -> FloatArray:
-    """``[x, y]``: 1 where x is above y, 0.5 where they tie."""
-    return np.asarray((x[:, None] > y) + 0.5 * (x[:, None] == y))
+    return [
+        mean_proportion(
+            [int((scores.point(0)[rows] > tau).sum()) for rows in scores.slices()],
+            scores.sizes,
+            confidence=confidence,
+        )
+        for tau in taus
+    ]
 
 
 def area_under_curve(grid: npt.ArrayLike, curves: npt.ArrayLike) -> FloatArray:

@@ -21,7 +21,9 @@ def normal_quantile(p: float) -> float:
 
 
 def student_quantile(p: float, df: float) -> float:
-    """The x with P(T <= x) = p for Student's T with ``df`` degrees of freedom, by bisection.
+    """The x with P(T <= x) = p for Student's T with ``df`` degrees of freedom, by Newton's method.
+
+    Above 0 the distribution is concave, so that Newton's steps from 0 never overshoot.
 
     Raises:
         ValueError: ``p`` is no probability strictly between 0 and 1, or ``df`` is not positive.
@@ -34,13 +36,15 @@ def student_quantile(p: float, df: float) -> float:
         return -student_quantile(1.0 - p, df)
     if math.isinf(df) or df > 1e7:
         return normal_quantile(p)
-    low, high = 0.0, 1.0
-    while student_cdf(high, df) < p:
-        low, high = high, 2.0 * high
-    for _ in range(80):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if student_cdf(middle, df) < p else (low, middle)
-    return 0.5 * (low + high)
+    log_density = math.lgamma(0.5 * (df + 1.0)) - math.lgamma(0.5 * df) - 0.5 * math.log(df * math.pi)
+    x = 0.0
+    for _ in range(200):
+        density = math.exp(log_density - 0.5 * (df + 1.0) * math.log1p(x * x / df))
+        step = (p - student_cdf(x, df)) / density
+        x += step
+        if abs(step) <= 1e-13 * x:
+            break
+    return x
 
 
 def student_cdf(x: float, df: float) -> float:

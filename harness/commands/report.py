@@ -39,6 +39,13 @@ def report(
     paired: Annotated[
         bool, typer.Option("--paired", help="Compare seed by seed, where seeds share their noise.")
     ] = False,
+    level_of: Annotated[
+        str | None,
+        typer.Option(
+            help="How soon each agent reaches what this one ends with, in place of the paper's levels.",
+            metavar="AGENT",
+        ),
+    ] = None,
     every_table: Annotated[
         bool, typer.Option("--all", help="Print every table, not the results alone.")
     ] = False,
@@ -55,7 +62,7 @@ def report(
     if out is None and html is None and not (as_json or as_markdown):
         out = Path("reports") / "+".join(Path(sweep).name for sweep in sweeps)
     try:
-        content = make_report(runs_dir, sweeps, baseline=baseline, paired=paired)
+        content = make_report(runs_dir, sweeps, baseline=baseline, paired=paired, level_of=level_of)
         paths = content.write(out) if out is not None else []
     except SweepError as error:
         raise SpecError(str(error)) from None

@@ -1,4 +1,4 @@
-"""``harness reproduce``: the paper's tables, figures and claims against runs."""
+"""``harness reproduce``: the paper's tables, figures, searches and claims against runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def reproduce(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Tables, figures and claims; all without one.", metavar="[table1|figure3|CLAIM...]"
+            help="Tables, figures, searches and claims; all without one.",
+            metavar="[table1|figure3|grid-atari|CLAIM...]",
         ),
     ] = None,
     tier: Annotated[str, typer.Option(help="Of the sweeps: paper, short or smoke.")] = "paper",
@@ -53,10 +54,12 @@ def reproduce(
     ] = None,
     as_json: Json = False,
     as_list: Annotated[
-        bool, typer.Option("--list", help="List tables, figures and claims, and stop.")
+        bool, typer.Option("--list", help="List tables, figures, searches and claims, and stop.")
     ] = False,
 ) -> None:
     """Hold the paper's tables, figures and claims against runs: measured, the paper's number, verdict.
+
+    Of Appendix A's searches, whose outcome it does not tell, every setting's returns are shown.
 
     Exits with 1 only if a run failed; a contradicted claim is a result.
     """
@@ -115,13 +118,21 @@ def _run_sweeps(
 def _print(found: Reproduction, as_json: bool) -> None:
     from analysis.paper.claims_table import claims_table
 
-    table = claims_table(found.verdicts)
+    table, searches = claims_table(found.verdicts), found.searches()
     if as_json:
         print_json(
-            {"artefacts": list(found.artefacts), "claims": table.records(), "notes": list(table.notes)}
+            {
+                "artefacts": list(found.artefacts),
+                "claims": table.records(),
+                "notes": list(table.notes),
+                "searches": {name: search.records() for name, search in searches.items()},
+            }
         )
-    elif found.verdicts:
-        console().print(table.to_rich())
+    else:
+        for shown in (*([table] if found.verdicts else []), *searches.values()):
+            console().print(shown.to_rich())
+        if not found.verdicts and not searches:
+            typer.echo("no finished runs of two settings to compare")
     for warning in found.warnings:
         typer.echo(f"warning: {warning}", err=True)
 
@@ -149,5 +160,5 @@ def _print_list(names: Sequence[str], as_json: bool) -> None:
         )
         return
     rows = [[name, known[name].shows, ", ".join(known[name].sweeps)] for name in wanted]
-    print_table(["table or figure", "shows", "sweeps"], rows)
+    print_table(["table, figure or search", "shows", "sweeps"], rows)
     print_table(["claim", "says", "kind", "sweep"], [[c.id, c.says, c.kind, c.sweep] for c in claims])

@@ -40,11 +40,19 @@ class Stage:
     waiting: tuple[str, ...] = ()
 
     def write(self, directory: Path) -> None:
-        """Note the looks in the sweep's ``directory``. To be called under the sweep's lock."""
-        from harness.looks import read_looks, write_looks
+        """Note the looks in the sweep's ``directory``. To be called under the sweep's lock.
+
+        Raises:
+            SpecError: it cannot be written.
+        """
+        from harness.looks import FILE, read_looks, write_looks
+        from harness.spec import SpecError
 
         if self.record is not None and self.record != read_looks(directory):
-            write_looks(directory, self.record)
+            try:
+                write_looks(directory, self.record)
+            except OSError as error:
+                raise SpecError(f"{directory / FILE}: cannot be written ({error.strerror})") from None
 
     def summary(self) -> str:
         """``4 comparisons: 1 decided, 3 open, next look at 7 seeds``; "" without sequential seeds."""

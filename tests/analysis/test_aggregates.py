@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,12 +17,11 @@ from analysis.statistics.aggregates import (
     area_under_curve,
     bootstrap,
     common_scores,
-    fraction_above,
     optimality_gap,
     performance_profile,
     point_estimate,
-    probability_of_improvement,
 )
+from analysis.statistics.improvement import probability_of_improvement
 from analysis.statistics.intervals import ALIKE
 from analysis.statistics.resampling import RunScores, enough_replications, resampled_weights
 
@@ -37,6 +38,10 @@ def of(*tasks: list[float]) -> RunScores:
     return RunScores.of({f"task {i}": values for i, values in enumerate(tasks)})
 
 
+def above_one(given: RunScores) -> float:
+    return performance_profile(given, [1.0])[0].estimate
+
+
 def test_statistics_by_hand() -> None:
     given = of([0.0, 2.0, 4.0, 10.0], [1.0, 1.0, 1.0, 9.0])
     assert point_estimate(given, MEAN) == 3.5
@@ -44,13 +49,14 @@ def test_statistics_by_hand() -> None:
     assert point_estimate(given, IQM) == (1 + 1 + 2 + 4) / 4  # of 0 1 1 1 2 4 9 10 without two at either end
     assert point_estimate(given, OPTIMALITY_GAP) == 1 - 7 / 8
     assert point_estimate(given, optimality_gap(2.0)) == 2 - 11 / 8
-    assert point_estimate(given, fraction_above(1.0)) == 4 / 8
+    assert above_one(given) == 4 / 8
 
 
 def test_a_task_with_more_runs_weighs_no_more() -> None:
     few, many = of([0.0, 2.0], [5.0]), of([0.0, 2.0], [5.0] * 9)
-    for statistic in (MEAN, MEDIAN, fraction_above(1.0), OPTIMALITY_GAP, IQM):
+    for statistic in (MEAN, MEDIAN, OPTIMALITY_GAP, IQM):
         assert point_estimate(few, statistic) == pytest.approx(point_estimate(many, statistic))
+    assert above_one(few) == above_one(many) == 0.75
     assert point_estimate(few, MEAN) == 3.0
 
 
@@ -66,12 +72,9 @@ def test_estimates_are_those_of_rliable() -> None:
             metrics.aggregate_optimality_gap(matrix),
         )
         assert [point_estimate(given, statistic) for statistic in AGGREGATES] == pytest.approx(theirs)
-        assert probability_of_improvement(given, scores(runs, tasks, 1), replications=10).estimate == (
-            pytest.approx(
-                metrics.probability_of_improvement(
-                    matrix, scores(runs, tasks, 1).values.reshape(tasks, runs).T
-                )
-            )
+        other = scores(runs, tasks, 1)
+        assert probability_of_improvement(given, other).estimate == pytest.approx(
+            metrics.probability_of_improvement(matrix, other.values.reshape(tasks, runs).T)
         )
 
 
@@ -149,9 +152,11 @@ def test_too_few_runs_have_a_sentence_and_no_interval() -> None:
         ((found,),) = aggregate(few, [IQM], replications=100)
         assert (found.low, found.high, found.missing) == (None, None, reason)
         assert np.isfinite(found.estimate)
-    (iqm,), (mean,), (median,) = aggregate(scores(tasks=3), [IQM, MEAN, MEDIAN], replications=100)
+    (iqm,), (mean,), (gap,), (median,) = aggregate(
+        scores(tasks=3), [IQM, MEAN, OPTIMALITY_GAP, MEDIAN], replications=100
+    )
     assert iqm.missing == ""
-    assert mean.missing == "no honest interval from 15 runs in all: at least 18 needed"
+    assert mean.missing == gap.missing == "no honest interval from 15 runs in all: at least 18 needed"
     assert median.missing.startswith("no interval for the median")
 
 
@@ -160,28 +165,28 @@ def test_runs_that_do_not_differ_have_a_sentence_rather_than_an_interval_of_no_w
     assert (found.low, found.estimate, found.high, found.missing) == (None, 3.0, None, ALIKE)
 
 
-def test_probability_of_improvement_by_hand() -> None:
-    x, y = of([1.0, 3.0], [2.0]), of([2.0, 3.0, 0.0], [2.0])
-    # first task: 1 beats 0; 3 beats 2 and 0 and ties with 3; second: a tie
-    assert probability_of_improvement(x, y, replications=10).estimate == ((1 + 2 + 0.5) / 6 + 0.5) / 2
-
-
-def test_probability_of_improvement_of_one_over_the_other_and_back_is_one() -> None:
-    x, y = scores(seed=1), scores(seed=2)
-    there, back = (probability_of_improvement(*pair, replications=20_000) for pair in ((x, y), (y, x)))
-    assert there.estimate + back.estimate == pytest.approx(1.0)
-    assert there.low + back.high == pytest.approx(1.0, abs=0.02)
-    with pytest.raises(ValueError, match="same tasks"):
-        probability_of_improvement(x, scores(tasks=2))
+def test_the_interval_of_the_optimality_gap_is_moved_towards_its_long_tail() -> None:
+    values = np.append(np.full(17, 1.0) + 0.01 * np.arange(17), 0.0)  # one run fails, the others exceed 1
+    plain = replace(OPTIMALITY_GAP, bias_corrected=False)
+    (corrected,), (percentile,) = aggregate(
+        RunScores.of({"a": values}), [OPTIMALITY_GAP, plain], replications=5000
+    )
+    assert corrected.high > percentile.high
+    assert corrected.low >= percentile.low
+    symmetric = RunScores.of({"a": np.linspace(0.0, 1.0, 19)})
+    (corrected,), (percentile,) = aggregate(symmetric, [OPTIMALITY_GAP, plain], replications=20_000)
+    assert (corrected.low, corrected.high) == pytest.approx((percentile.low, percentile.high), abs=0.02)
 
 
 def test_performance_profile_falls_from_one_to_nothing() -> None:
     given = scores()
-    profile = performance_profile(given, [-10.0, 0.5, 1.0, 1.5, 10.0], replications=500)
+    profile = performance_profile(given, [-10.0, 0.5, 1.0, 1.5, 10.0])
     assert [point.estimate for point in profile] == sorted((p.estimate for p in profile), reverse=True)
     assert (profile[0].estimate, profile[-1].estimate) == (1.0, 0.0)
-    assert profile[0].missing == ALIKE
+    assert 0.8 < profile[0].low < profile[0].high == 1.0  # all 30 runs above, in every task
     assert profile[2].low < profile[2].estimate < profile[2].high
+    (few,) = performance_profile(scores(runs=2), [1.0])
+    assert few.missing == "no honest interval from 2 runs per task: at least 3 needed"
 
 
 def test_area_under_a_curve() -> None:
@@ -227,8 +232,10 @@ def test_order_of_runs_and_tasks_changes_nothing(tasks: list[list[int]], random)
 @given(st.lists(st.integers(-20, 20), min_size=1, max_size=12), st.integers(0, 30))
 def test_adding_a_run_better_than_all_never_worsens_an_aggregate(runs: list[int], margin: int) -> None:
     before, after = of(runs), of([*runs, max(runs) + margin])
-    for statistic in (IQM, MEAN, MEDIAN, fraction_above(1.0)):
+    for statistic in (IQM, MEAN, MEDIAN):
         assert point_estimate(after, statistic) >= point_estimate(before, statistic) - 1e-9
+    if max(runs) + margin > 1.0:
+        assert above_one(after) >= above_one(before)
     assert point_estimate(after, OPTIMALITY_GAP) <= point_estimate(before, OPTIMALITY_GAP) + 1e-9
 
 
@@ -239,8 +246,9 @@ def test_a_better_run_never_worsens_an_aggregate(tasks: list[list[int]], data) -
     run = data.draw(st.integers(0, 2))
     better = [list(runs) for runs in tasks]
     better[task][run] += data.draw(st.integers(0, 30))
-    for statistic in (IQM, MEAN, MEDIAN, fraction_above(1.0)):
+    assert above_one(of(*better)) >= above_one(of(*tasks)) - 1e-9
+    for statistic in (IQM, MEAN, MEDIAN):
         assert point_estimate(of(*better), statistic) >= point_estimate(of(*tasks), statistic) - 1e-9
     assert point_estimate(of(*better), OPTIMALITY_GAP) <= point_estimate(of(*tasks), OPTIMALITY_GAP) + 1e-9
-    improved = probability_of_improvement(of(*better), of(*tasks), replications=1).estimate
+    improved = probability_of_improvement(of(*better), of(*tasks)).estimate
     assert improved >= 0.5

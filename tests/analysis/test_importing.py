@@ -188,8 +188,25 @@ def test_the_published_curves_order_the_algorithms_as_published(areas) -> None:
     assert [pair for pair in pairs if ours[pair[0]] <= ours[pair[1]]] == []
 
 
-@pytest.mark.parametrize("game", ["BeamRider", "Enduro"])
+TURNED = {
+    "Breakout": {("ppo2", "acer"), ("deepq", "acer"), ("ppo2_mpi", "a2c")},
+    "Pong": {("trpo_mpi", "a2c")},
+}
+"""Pairs that the curves order otherwise: the page's averages are no means over timesteps."""
+
+
+@pytest.mark.parametrize("game", GAMES)
 def test_the_published_order_within_a_game(areas, game: str) -> None:
+    """Wherever two published averages are a fifth apart: all but 4 of 109 pairs."""
+    published = {name: values[GAMES.index(game)] for name, values in PUBLISHED_MEANS.items()}
+    pairs = [(a, b) for a in published for b in published if published[a] > 1.2 * published[b]]
+    turned = {(a, b) for a, b in pairs if areas[a][game] <= areas[b][game]}
+    assert len(pairs) > len(turned)
+    assert turned == TURNED.get(game, set())
+
+
+@pytest.mark.parametrize("game", ["BeamRider", "Enduro"])
+def test_the_whole_published_order_within_two_games(areas, game: str) -> None:
     column = GAMES.index(game)
     published = sorted(PUBLISHED_MEANS, key=lambda name: -PUBLISHED_MEANS[name][column])
     ours = {name: areas[name][game] for name in published}

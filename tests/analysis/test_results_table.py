@@ -90,6 +90,21 @@ def test_no_finished_seed(runs, level) -> None:
     assert record["last_mean"] is None
 
 
+def test_speed_is_that_of_finished_seeds_that_have_one(runs) -> None:
+    for seed, speed in enumerate((100.0, None, 250.0, 900.0)):
+        runs.add(RISING, seed=seed, steps_per_second=speed)
+    runs.add(RISING, seed=4, state="running", steps_per_second=5000.0)
+    runs.add(RISING, seed=5, state="failed", error="oops", steps_per_second=1.0)
+    (text,), (record,) = rows(runs)
+    assert (text["Seeds"], text["Steps/s"], record["steps_per_second"]) == ("4/6", "250", 250.0)
+
+
+def test_no_speed_known(runs) -> None:
+    runs.add(RISING, steps_per_second=None)
+    (text,), (record,) = rows(runs)
+    assert (text["Seeds"], text["Steps/s"], record["steps_per_second"]) == ("1/1", "-", None)
+
+
 def test_finished_with_too_few_episodes(runs, level) -> None:
     runs.add([3.0] * 4, seed=0)
     runs.add([], seed=1)

@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.collections import PolyCollection
 
-from analysis.figures_scores import BAND_TEXT, efficiency_figure, profile_figure, sensitivity_figure
+from analysis.figures_scores import (
+    BOOTSTRAP_BAND,
+    SCORE_BAND,
+    efficiency_figure,
+    profile_figure,
+    sensitivity_figure,
+)
 from analysis.load import load_sweeps
 from analysis.scores import human_normalised_curves
 from analysis.sections.grids import find_grids
@@ -24,11 +30,12 @@ def legend_texts(figure) -> list[str]:
 
 def test_lines_differ_in_style_and_bands_say_what_they_are(runs) -> None:
     settings = settings_of(runs, seeds=4)
-    for figure in (efficiency_figure(settings), profile_figure(settings)):
+    figures = {BOOTSTRAP_BAND: efficiency_figure(settings), SCORE_BAND: profile_figure(settings)}
+    for band, figure in figures.items():
         (axes,) = figure.axes
         assert len({str(line._unscaled_dash_pattern) for line in axes.lines}) == 2
         assert len([c for c in axes.collections if isinstance(c, PolyCollection)]) == 2
-        assert legend_texts(figure) == ["a2c", "acktr", BAND_TEXT]
+        assert legend_texts(figure) == ["a2c", "acktr", band]
 
 
 def test_two_seeds_have_no_band_but_a_sentence(runs) -> None:

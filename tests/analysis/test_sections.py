@@ -105,7 +105,7 @@ def test_seven_agents_need_a_baseline(runs) -> None:
     for agent in "abcdefg":
         runs.add(FAST, agent=agent)
     assert comparisons_table(settings_of(runs), lambda env_id: None) is None
-    assert improvement_table(settings_of(runs), replications=10) is None
+    assert improvement_table(settings_of(runs)) is None
     found = report(runs.root, ["sweep"])
     assert "7 agents are too many to compare every pair: name a baseline" in found.warnings
     with_baseline = report(runs.root, ["sweep"], baseline="c").sections["comparisons"].records()
@@ -177,7 +177,7 @@ def test_no_human_level_no_aggregate_but_an_improvement(runs) -> None:
         runs.add([value] * 100, agent=agent, env_id="CartPole-v1")
     settings = settings_of(runs)
     assert aggregates_table(settings) is None
-    (row,) = improvement_table(settings, replications=10).records()
+    (row,) = improvement_table(settings).records()
     assert (row["x"], row["y"], row["probability"], row["probability_low"]) == ("a2c", "acktr", 0.0, None)
 
 
@@ -217,6 +217,19 @@ def test_grid_is_found_and_its_best_setting_chosen(runs) -> None:
     assert rows[0.001, 0.3]["mean"] == 11.0
     assert rows[0.001, 0.3]["standard_error"] == pytest.approx(1 / 3**0.5)
     assert any("Pong 14.0" in note for note in table.notes)  # held out: 13, 14 and 15
+
+
+def test_schedules_and_options_of_options_are_axes_of_their_own(runs) -> None:
+    for number, (start, depth) in enumerate(((0.7, 1), (0.02, 1), (0.2, 2))):
+        options = {"kfac_kwargs": {"depth": depth} if depth > 1 else {}}
+        runs.add(
+            [float(number)] * 100,
+            identity=f"{number}" * 8,
+            hyperparameters={"eta_max": {"linear": [start, 0.0]}} | options,
+        )
+    (grid,) = find_grids(settings_of(runs))
+    assert grid.axes == ("eta_max", "kfac_kwargs.depth")
+    assert list(grid.points.values()) == [("lin_0.02", None), ("lin_0.2", 2), ("lin_0.7", None)]
 
 
 def test_agents_are_compared_at_the_same_tuning_budget(runs) -> None:

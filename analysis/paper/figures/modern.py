@@ -69,4 +69,4 @@ def _title(figure: PaperFigure, settings: Sequence[Setting]) -> str:
     runs = [run for setting in settings for run in setting.runs]
     finished = sum(run.done for run in runs)
     counted = "" if finished == len(runs) else f"; {finished} of {len(runs)} runs, the finished ones"
-    return f"{figure.label}: {figure.title},\n{budget(figure, settings)}{counted}"
+    return f"{figure.label}: {figure.title},\n{budget(figure.panels, settings)}{counted}"

@@ -14,16 +14,16 @@ TOLERANCE = 0.01
 
 def title_lines(figure: PaperFigure, settings: Sequence[Setting]) -> tuple[str, str]:
     """Two lines: the figure with its budget, and the seeds of ``settings``, all of which it shows."""
-    return f"{figure.label}: {figure.title}, {budget(figure, settings)}", _seeds(figure, settings)
+    return f"{figure.label}: {figure.title}, {budget(figure.panels, settings)}", _seeds(figure, settings)
 
 
-def budget(figure: PaperFigure, settings: Sequence[Setting]) -> str:
+def budget(panels: Sequence[Panel], settings: Sequence[Setting]) -> str:
     """How much was run beside the paper's budget: ``10M timesteps``, ``1M of 10M timesteps``.
 
     Where panels differ each text names its own; ``no runs`` where there are none at all.
     """
     texts: dict[str, list[str]] = {}
-    for panel in figure.panels:
+    for panel in panels:
         here = panel.of(settings)
         if here:
             texts.setdefault(_panel_budget(panel, here), []).append(panel.name)

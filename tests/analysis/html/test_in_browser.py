@@ -12,6 +12,8 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.expected_conditions import visibility_of
+from selenium.webdriver.support.wait import WebDriverWait
 
 from analysis.report import Report
 
@@ -133,14 +135,15 @@ def test_sorting_keeps_rows_whole(browser: Chrome) -> None:
 def test_a_link_opens_its_run(browser: Chrome) -> None:
     link = browser.find_elements(By.CSS_SELECTOR, "#runs-table tbody a")[-1]
     target = browser.find_element(By.CSS_SELECTOR, link.get_attribute("hash"))
-    assert not target.find_element(By.CSS_SELECTOR, ".body").is_displayed()
+    body = target.find_element(By.CSS_SELECTOR, ".body")
+    assert not body.is_displayed()
     link.click()
-    assert target.find_element(By.CSS_SELECTOR, ".body").is_displayed()
+    WebDriverWait(browser, 20).until(visibility_of(body))  # the page hears of its new address after the click
     assert 0 <= browser.execute_script("return arguments[0].getBoundingClientRect().top", target) < 900
     target.find_element(By.TAG_NAME, "summary").click()
-    assert not target.find_element(By.CSS_SELECTOR, ".body").is_displayed()
+    assert not body.is_displayed()
     browser.execute_script("arguments[0].click()", link)  # the address is the same already
-    assert target.find_element(By.CSS_SELECTOR, ".body").is_displayed()
+    assert body.is_displayed()
 
 
 def test_links_resolve(browser: Chrome) -> None:

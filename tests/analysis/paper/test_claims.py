@@ -13,6 +13,7 @@ from analysis.paper.cells import paper_speeds, paper_table, q_learning_floor
 from analysis.paper.claims import UnknownClaim, all_claims, artefacts, select
 from analysis.paper.figures import FIGURES
 from analysis.paper.schema import Claim, expanded
+from analysis.paper.searches import SEARCHES
 from analysis.paper.statistics import STATISTICS
 from analysis.paper.tolerance import tolerance
 from harness.envs.reference import human_level, threshold
@@ -34,6 +35,7 @@ STEMS = {
     "kl",
     "throughput",
 }
+SEARCHED = {"grid-atari": "grid_atari", "grid-mujoco": "grid_mujoco"}
 
 
 def claim(name: str) -> Claim:
@@ -56,11 +58,28 @@ def test_ids_are_unique_and_every_statistic_is_known() -> None:
 
 def test_artefacts_are_the_papers_and_name_known_sweeps() -> None:
     known = artefacts()
-    assert list(known.artefacts) == [f"table{i}" for i in range(1, 5)] + [f"figure{i}" for i in range(1, 10)]
+    numbered = [f"table{i}" for i in range(1, 5)] + [f"figure{i}" for i in range(1, 10)]
+    assert list(known.artefacts) == [*numbered, *SEARCHED]
     assert set(known.forms) == STEMS
-    assert {stem for one in known.artefacts.values() for stem in one.sweeps} == STEMS
+    assert {stem for one in known.artefacts.values() for stem in one.sweeps} == STEMS | set(SEARCHED.values())
     assert {one.sweep for one in all_claims()} == STEMS
-    assert all(any(name in one.artefacts for one in all_claims()) for name in known.artefacts)
+    assert all(any(name in one.artefacts for one in all_claims()) for name in numbered)
+
+
+def test_every_experiment_is_in_an_artefact() -> None:
+    used = {stem for one in artefacts().artefacts.values() for stem in one.sweeps}
+    own = {"quickstart", "kfac_cost_atari", "kfac_cost_mujoco"}  # this project's, not the paper's
+    assert used == {path.stem for path in SWEEPS.glob("*.yaml")} - own
+
+
+@pytest.mark.parametrize(("name", "stem"), SEARCHED.items())
+def test_a_search_is_that_of_its_sweep(name: str, stem: str) -> None:
+    search = SEARCHES[name]
+    assert artefacts().artefacts[name].sweeps == (stem,)
+    assert {panel.sweep for panel in search.panels} == {stem}
+    assert {panel.env_id: panel.timesteps for panel in search.panels} == {
+        run.env_id: run.n_timesteps for run in sweep(stem).runs
+    }
 
 
 def test_a_figures_sweeps_are_those_it_is_drawn_from() -> None:
@@ -216,5 +235,7 @@ def test_names_select_claims_and_artefacts() -> None:
         "table1-acktr-pong",
     ]
     assert select([]) == (all_claims(), tuple(artefacts().artefacts))
-    with pytest.raises(UnknownClaim, match="no table, figure or claim 'figure33': did you mean figure3"):
+    with pytest.raises(
+        UnknownClaim, match="no table, figure, search or claim 'figure33': did you mean figure3"
+    ):
         select(["figure33"])

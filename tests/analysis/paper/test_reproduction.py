@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from analysis.paper.claims import all_claims
 from analysis.paper.claims_table import claims_table, paper_table_beside
+from analysis.paper.figures import FIGURES
 from analysis.paper.reproduction import reproduce, sweep_name
 from analysis.paper.verdicts import Verdict
 
@@ -112,6 +114,29 @@ def test_a_table_beside_the_papers(runs: Any) -> None:
     assert by_the_text["table1-acktr-pong"].outcome == "contradicted"
 
 
+def test_three_measurements_decide_table_3(runs: Any) -> None:
+    for algo, speed in (("a2c", 1_000.0), ("acktr", 735.0), ("trpo", 900.0)):
+        for seed in range(3):
+            runs.add(
+                [1.0],
+                sweep="throughput",
+                agent=f"{algo}-large",
+                algo=algo,
+                env_id="BreakoutNoFrameskip-v4",
+                seed=seed,
+                n_timesteps=3_200,
+                steps_per_second=speed + seed,
+                hyperparameters={"n_envs": 32, "n_steps": 20},
+            )
+    found = verdicts(runs, "table3")
+    assert found["table3-ratio-acktr-atari-640"].outcome == "reproduced"
+    assert found["table3-ratio-trpo-atari-640"].outcome == "contradicted"  # 0.15 in the paper
+    assert found["table3-at-most-25-percent-atari-640"].outcome == "contradicted"
+    assert found["table3-ratio-acktr-atari-80"].outcome == "not run"
+    assert found["table3-acktr-atari-640"].outcome == "inconclusive"
+    assert "the paper's machine is another" in found["table3-acktr-atari-640"].why
+
+
 def test_the_claims_table_renders(runs: Any) -> None:
     figure3(runs, better_on=6)
     found = reproduce(runs.root)
@@ -144,6 +169,11 @@ def test_what_is_written(runs: Any, tmp_path: Path) -> None:
     names = {path.name for path in paths}
     assert {"claims.csv", "claims.md", "table3.csv", "table3.md", "figure9.svg", "figure9.png"} <= names
     assert not any(name.startswith("figure3") for name in names)  # has no run
+    page = (out / "figures.md").read_text(encoding="utf-8")
+    assert FIGURES["figure9"].caption in page
+    assert FIGURES["figure3"].caption not in page
+    shown = set(re.findall(r"!\[[\w-]+\]\(([\w.-]+)\)", page))
+    assert shown == {name for name in names if name.endswith(".png")}
     assert {path.name for path in out.iterdir()} == names
     with (out / "claims.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

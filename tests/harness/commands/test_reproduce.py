@@ -88,9 +88,16 @@ def test_everything_not_run(command: Any) -> None:
     result = command("--json", "--out", "elsewhere")
     content = json.loads(result.stdout)
     assert {claim["verdict"] for claim in content["claims"]} == {"not run"}
-    assert len(content["artefacts"]) == 13
+    assert len(content["artefacts"]) == 15
+    assert content["searches"] == {}
     written = {path.name for path in Path("elsewhere").iterdir()}
     assert written == {f"{name}.{kind}" for kind in ("csv", "md") for name in _TABLES}
+
+
+def test_a_search_without_runs(command: Any) -> None:
+    result = command("grid-atari", "--out", "elsewhere")
+    assert (result.exit_code, result.stdout) == (0, "no finished runs of two settings to compare\n")
+    assert list(Path("elsewhere").iterdir()) == []
 
 
 _TABLES = ("claims", "table1", "table2", "table3", "table4")
@@ -102,7 +109,7 @@ def test_list(command: Any) -> None:
     assert "fig5c-large-batch-hurts-a2c" in result.output
     assert "table1" not in result.output
     content = json.loads(command("--list", "--json").stdout)
-    assert len(content["artefacts"]) == 13
+    assert len(content["artefacts"]) == 15
     assert len(content["claims"]) > 200
     assert not Path("reports").exists()
 
@@ -110,7 +117,7 @@ def test_list(command: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["figur9"], "harness: no table, figure or claim 'figur9': did you mean figure9, "),
+        (["figur9"], "harness: no table, figure, search or claim 'figur9': did you mean figure9, "),
         (["--tier", "full"], "harness: --tier full: expected one of paper, short, smoke"),
         (["--form", "best"], "harness: --form best: expected one of tuned, paper"),
         (["figure9", "--run"], "harness: sweeps/kl.yaml: "),

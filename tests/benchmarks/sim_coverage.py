@@ -1,0 +1,294 @@
+"""What the intervals cover: how often a stated 95 % interval holds the true value.
+
+    OMP_NUM_THREADS=1 python tests/benchmarks/sim_coverage.py aggregates --trials 1000
+    OMP_NUM_THREADS=1 python tests/benchmarks/sim_coverage.py profile --trials 10000
+    OMP_NUM_THREADS=1 python tests/benchmarks/sim_coverage.py improvement --trials 2000
+    OMP_NUM_THREADS=1 python tests/benchmarks/sim_coverage.py means --trials 10000
+    OMP_NUM_THREADS=1 python tests/benchmarks/sim_coverage.py times --trials 2000
+
+``aggregates``: over tasks (the median's, which reports do not print, as well). ``profile``: the fraction of
+runs above a score. ``improvement``: P(X > Y), by how likely it truly is. ``means``: Student's and Welch's.
+``times``: the ratio of restricted mean times.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from distributions import DISTRIBUTIONS, Draw, FloatArray
+
+from analysis.statistics.aggregates import (
+    IQM,
+    MEAN,
+    MEDIAN,
+    OPTIMALITY_GAP,
+    Statistic,
+    aggregate,
+    performance_profile,
+    point_estimate,
+)
+from analysis.statistics.improvement import probability_of_improvement
+from analysis.statistics.intervals import Interval
+from analysis.statistics.means import difference_of_means, mean_interval, ratio_of_means
+from analysis.statistics.quantiles import normal_quantile
+from analysis.statistics.resampling import RunScores
+from analysis.statistics.survival import Times, common_horizon, ratio_of_restricted_means
+
+STATISTICS = (IQM, MEAN, OPTIMALITY_GAP, replace(MEDIAN, no_interval=""))
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Of the trials.
+
+    Attributes:
+        held: fraction of the intervals given that hold the true value, NaN where none was given.
+        given: fraction of the trials with an interval.
+    """
+
+    held: float
+    given: float
+
+    @classmethod
+    def of(cls, trials: Iterable[tuple[Interval | None, float]]) -> Coverage:
+        """From intervals with the true values."""
+        found = list(trials)
+        held = [
+            interval.low <= true <= interval.high
+            for interval, true in found
+            if interval is not None and interval.low is not None and interval.high is not None
+        ]
+        return cls(sum(held) / len(held) if held else float("nan"), len(held) / len(found))
+
+    @property
+    def not_missed(self) -> float:
+        """Fraction of all trials that had no interval or one that holds the true value."""
+        return 1.0 - self.given * (1.0 - self.held) if self.given else 1.0
+
+
+def aggregates(
+    draw: Draw,
+    tasks: int,
+    runs: int,
+    trials: int,
+    *,
+    statistics: Sequence[Statistic] = STATISTICS,
+    replications: int = 1000,
+    seed: int = 0,
+) -> list[Coverage]:
+    """Per statistic, of the scores of one agent.
+
+    The tasks differ by a factor between 0.6 and 1.4. The truth is the statistic of 20,000 runs per task.
+    """
+    sample = _sampler(draw, tasks, seed)
+    population = sample(20_000)
+    truth = [point_estimate(population, statistic) for statistic in statistics]
+    found: list[list[tuple[Interval | None, float]]] = [[] for _ in statistics]
+    for trial in range(trials):
+        intervals = aggregate(sample(runs), statistics, replications=replications, seed=trial)
+        for into, (interval,), true in zip(found, intervals, truth, strict=True):
+            into.append((interval, true))
+    return [Coverage.of(one) for one in found]
+
+
+def profile(
+    draw: Draw, tasks: int, runs: int, trials: int, taus: Sequence[float], seed: int = 0
+) -> list[Coverage]:
+    """Per tau, of the fraction of one agent's runs above it; tasks and truth as for ``aggregates``."""
+    sample = _sampler(draw, tasks, seed)
+    truth = [point.estimate for point in performance_profile(sample(20_000), taus)]
+    found = [performance_profile(sample(runs), taus) for _ in range(trials)]
+    return [Coverage.of((points[i], true) for points in found) for i, true in enumerate(truth)]
+
+
+def _sampler(draw: Draw, tasks: int, seed: int) -> Callable[[int], RunScores]:
+    generator = np.random.default_rng(seed)
+    factors = generator.uniform(0.6, 1.4, tasks)
+
+    def sample(size: int) -> RunScores:
+        values = draw(generator, (tasks, size)) * factors[:, None]
+        return RunScores.of({str(task): row for task, row in enumerate(values)})
+
+    return sample
+
+
+def sides(name: str, p: float) -> tuple[Draw, Draw]:
+    """Draws of X and Y with P(X > Y) = p.
+
+    Gaussian and skewed scores of X are moved or scaled; of bimodal ones X fails in 1 - p of its runs, Y in p.
+    """
+    if name == "bimodal":
+        return _failing(1.0 - p), _failing(p)
+    draw = DISTRIBUTIONS[name]
+    apart = np.sqrt(2.0) * normal_quantile(p) if p != 0.5 else 0.0
+    if name == "skewed":
+        return (lambda generator, shape: float(np.exp(0.6 * apart)) * draw(generator, shape)), draw
+    return (lambda generator, shape: 0.35 * apart + draw(generator, shape)), draw
+
+
+def _failing(share: float) -> Draw:
+    def draw(generator: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
+        return np.where(generator.random(shape) < share, 0.3, 1.2) + generator.normal(0.0, 0.1, shape)
+
+    return draw
+
+
+def improvement(
+    by_task: Sequence[tuple[Draw, Draw]], runs: tuple[int, int], trials: int, seed: int = 0
+) -> Coverage:
+    """Of the probability of improvement over tasks with these draws of X and Y, ``runs`` of either."""
+    generator = np.random.default_rng(seed)
+    true = float(np.mean([_share(x(generator, (40_000,)), y(generator, (40_000,))) for x, y in by_task]))
+
+    def trial() -> Interval:
+        agents = [
+            RunScores.of({str(t): pair[side](generator, (runs[side],)) for t, pair in enumerate(by_task)})
+            for side in (0, 1)
+        ]
+        return probability_of_improvement(*agents)
+
+    return Coverage.of((trial(), true) for _ in range(trials))
+
+
+def _share(x: FloatArray, y: FloatArray) -> float:
+    """Of the pairs that X wins."""
+    return float(np.searchsorted(np.sort(y), x).mean()) / len(y)
+
+
+def means(draw: Draw, runs: tuple[int, int], trials: int, seed: int = 0) -> list[Coverage]:
+    """Of Student's interval of the mean of Y, and Welch's of the difference and the ratio of 1.5 Y and Y."""
+    generator = np.random.default_rng(seed)
+    true = float(draw(generator, (1_000_000,)).mean())
+    samples = [(1.5 * draw(generator, (runs[0],)), draw(generator, (runs[1],))) for _ in range(trials)]
+    return [
+        Coverage.of((mean_interval(y), true) for _, y in samples),
+        Coverage.of((difference_of_means(x, y), 0.5 * true) for x, y in samples),
+        Coverage.of((ratio_of_means(x, y), 1.5) for x, y in samples),
+    ]
+
+
+def times(censored: float, runs: int, trials: int, seed: int = 0) -> Coverage:
+    """Of the ratio of restricted mean times, log-normal and one twice the other.
+
+    Args:
+        censored: fraction of the slower agent's runs that do not reach the level in the budget.
+        runs, trials, seed: as above.
+    """
+    generator = np.random.default_rng(seed)
+    large = [scale * generator.lognormal(0, 0.5, 200_000) for scale in (2.0, 1.0)]
+    budget = float(np.quantile(large[0], 1 - censored)) if censored else 1e9
+    restricted = [np.minimum(times, budget).mean() for times in large]
+
+    def sample(scale: float) -> Times:
+        times = scale * generator.lognormal(0, 0.5, runs)
+        return Times(np.minimum(times, budget), times <= budget)
+
+    def trial() -> tuple[Interval, float]:
+        x, y = sample(2.0), sample(1.0)
+        whole = common_horizon((x, y)) != budget
+        return ratio_of_restricted_means(x, y), 2.0 if whole else float(restricted[0] / restricted[1])
+
+    return Coverage.of(trial() for _ in range(trials))
+
+
+def aggregates_lines(trials: int) -> Iterator[str]:
+    yield "tasks  runs  distribution   " + "".join(f"{name:>10}" for name in ("IQM", "mean", "gap", "median"))
+    for tasks, runs in _SIZES:
+        for name, draw in DISTRIBUTIONS.items():
+            found = aggregates(draw, tasks, runs, trials)
+            yield f"{tasks:5}  {runs:4}  {name:<13}" + "".join(f"{c.held:10.1%}" for c in found)
+
+
+def profile_lines(trials: int) -> Iterator[str]:
+    taus = (0.3, 0.5, 0.75, 1.0, 1.25, 1.5)
+    yield "tasks  runs  distribution" + "".join(f"{f'above {tau:g}':>12}" for tau in taus)
+    for tasks, runs in _SIZES:
+        for name, draw in DISTRIBUTIONS.items():
+            found = profile(draw, tasks, runs, trials, taus)
+            yield f"{tasks:5}  {runs:4}  {name:<12}" + "".join(f"{c.held:12.1%}" for c in found)
+
+
+_SIZES = (*((6, runs) for runs in (3, 5, 10)), *((4, runs) for runs in (3, 5, 10)), (1, 18))
+
+
+def improvement_lines(trials: int) -> Iterator[str]:
+    true = (0.5, 0.7, 0.9, 0.97)
+    yield "tasks   runs  distribution    " + "".join(f"{f'P = {p}':>9}" for p in true) + "   given"
+    for tasks, runs in _CASES:
+        for name in DISTRIBUTIONS:
+            found = [improvement([sides(name, p)] * tasks, runs, trials) for p in true]
+            yield _improvement_line(tasks, runs, name, found)
+        if tasks == 6:
+            mixed = [sides("Gaussian", p) for p in (0.5, 0.6, 0.7, 0.8, 0.9, 0.97)]
+            turned = [sides("Gaussian", p) for p in (0.9, 0.1, 0.9, 0.1, 0.9, 0.1)]
+            found = [improvement(tasks_, runs, trials) for tasks_ in (mixed, turned)]
+            yield _improvement_line(tasks, runs, "0.5 to 0.97; 0.1 and 0.9", found)
+    yield "Gaussian, X with three times the standard deviation of Y"
+    for tasks, runs in ((6, (3, 3)), (6, (10, 10)), (6, (3, 10))):
+        found = [improvement([_wider(p)] * tasks, runs, trials) for p in true]
+        yield _improvement_line(tasks, runs, "", found)
+
+
+_CASES = (
+    *((6, (runs, runs)) for runs in (3, 5, 10)),
+    (6, (3, 10)),
+    *((1, (runs, runs)) for runs in (3, 5, 10)),
+)
+
+
+def _wider(p: float) -> tuple[Draw, Draw]:
+    apart = float(np.sqrt(10.0)) * normal_quantile(p) if p != 0.5 else 0.0
+    return (lambda g, shape: g.normal(apart, 3.0, shape)), (lambda g, shape: g.normal(0.0, 1.0, shape))
+
+
+def _improvement_line(tasks: int, runs: tuple[int, int], name: str, found: Sequence[Coverage]) -> str:
+    sizes = "x".join(str(n) for n in sorted(set(runs)))
+    given = min(coverage.given for coverage in found)
+    return f"{tasks:5}  {sizes:>5}  {name:<14}" + "".join(f"{c.held:9.1%}" for c in found) + f"  {given:6.1%}"
+
+
+def means_lines(trials: int) -> Iterator[str]:
+    yield "ratio: no interval, or one that holds it (a ratio of means not told from zero has none)"
+    yield " runs  distribution       mean  difference     ratio    given"
+    for runs in ((3, 3), (5, 5), (10, 10), (3, 10), (10, 3)):
+        for name, draw in DISTRIBUTIONS.items():
+            mean, difference, ratio = means(draw, runs, trials)
+            sizes = str(runs[0]) if runs[0] == runs[1] else f"{runs[0]}x{runs[1]}"
+            yield (
+                f"{sizes:>5}  {name:<13}{mean.held:10.1%}{difference.held:12.1%}"
+                f"{ratio.not_missed:10.1%}{ratio.given:9.1%}"
+            )
+
+
+def times_lines(trials: int) -> Iterator[str]:
+    yield " runs  censored   covered   with an interval"
+    for runs in (3, 5, 10):
+        for censored in (0.0, 0.3):
+            found = times(censored, runs, trials)
+            yield f"{runs:5}  {censored:8.0%}  {found.held:8.1%}  {found.given:8.1%}"
+
+
+TABLES: dict[str, Callable[[int], Iterator[str]]] = {
+    "aggregates": aggregates_lines,
+    "profile": profile_lines,
+    "improvement": improvement_lines,
+    "means": means_lines,
+    "times": times_lines,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("table", choices=TABLES)
+    parser.add_argument("--trials", type=int, default=1000)
+    arguments = parser.parse_args()
+    print(f"{arguments.trials} trials; fraction of 95 % intervals that hold the true value")
+    for line in TABLES[arguments.table](arguments.trials):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
