@@ -45,10 +45,11 @@ def measure_table(
     scale: float = 1.0,
     on_sample: Callable[[str, Sample], None] = lambda name, sample: None,
 ) -> list[Row]:
-    """Time every run ``rounds`` times, each in a fresh process; those of a table's row follow each other.
+    """Time every setting ``rounds`` times, each in a fresh process; those of a table's row follow each other.
 
     Args:
-        runs: on-policy runs; one rollout warms up, then the budget is timed in whole rollouts.
+        runs: on-policy runs, of whose seeds the first is timed; one rollout warms up, then the budget is
+            timed in whole rollouts.
         rounds: how often.
         threads: torch and environment threads of each process.
         scale: factor on the runs' budgets.
@@ -57,12 +58,15 @@ def measure_table(
     Raises:
         harness.bench.measure.BenchError: a run failed.
     """
+    first: dict[tuple[str, int, str], RunSpec] = {}
+    for run in runs:
+        first.setdefault((run.env_id, _batch(run), run.algo), run)
     samples: dict[tuple[str, int, str], list[Sample]] = {}
     for _ in range(rounds):
-        for run in sorted(runs, key=lambda run: (run.env_id, _batch(run))):
+        for (env_id, batch, algo), run in sorted(first.items(), key=lambda item: item[0][:2]):
             sample = time_case(run, threads, scale)
-            on_sample(f"{run.algo}, {run.env_id}, batch {_batch(run)}", sample)
-            samples.setdefault((run.env_id, _batch(run), run.algo), []).append(sample)
+            on_sample(f"{algo}, {env_id}, batch {batch}", sample)
+            samples.setdefault((env_id, batch, algo), []).append(sample)
     return table(samples)
 
 

@@ -14,9 +14,15 @@ if TYPE_CHECKING:
     from harness.records import RunRecord
     from harness.tracking.settings import WandbBlock
 
-Project = Annotated[str | None, typer.Option(help="W&B project.", show_default="acktr-harness")]
+Project = Annotated[
+    str | None,
+    typer.Option(help="W&B project.", show_default="where the runs were sent before, else acktr-harness"),
+]
 Entity = Annotated[
-    str | None, typer.Option(help="Its user or team; default: the one of the API key.", metavar="NAME")
+    str | None,
+    typer.Option(
+        help="Its user or team; default: as the project's, else the one of the API key.", metavar="NAME"
+    ),
 ]
 
 wandb = typer.Typer(
@@ -46,12 +52,15 @@ def push(
     _need("wandb")
     from harness.runner.lock import Locked
     from harness.tracking.push import push as push_run
+    from harness.tracking.sent import place_of
+    from harness.tracking.upload import tracker_directory
 
     rows: list[dict[str, Any]] = []
     for record in records:
         row: dict[str, Any] = {"directory": str(record.directory), "error": None}
         try:
-            row |= asdict(push_run(record, settings))
+            before = place_of(tracker_directory(record))
+            row |= asdict(push_run(record, _sent_before(settings, before)))
         except Locked as error:
             row["error"] = str(error)
         except Exception as error:  # whatever the client raises
@@ -90,6 +99,7 @@ def report(
 
     settings = _settings(project, entity, "online", [])
     records = _records(sweep, runs_dir)
+    settings = _sent_before(settings, _common_place(sweep, records, settings))
     try:
         text = table.read_text(encoding="utf-8") if table is not None else None
     except (OSError, UnicodeDecodeError) as error:
@@ -140,6 +150,36 @@ def _settings(project: str | None, entity: str | None, mode: str, tags: list[str
             f"--{option} {problem['input']!r}: expected a name of at most 128 characters (64 of a tag) "
             "without spaces and / \\ # ? % :"
         ) from None
+
+
+def _sent_before(settings: WandbBlock, place: tuple[str | None, str] | None) -> WandbBlock:
+    """``settings``, at ``place`` unless an option names another project."""
+    if place is None or "project" in settings.model_fields_set:
+        return settings
+    entity, project = place
+    options = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return settings.model_validate({"entity": entity, "project": project, **options})
+
+
+def _common_place(
+    sweep: str, records: list[RunRecord], settings: WandbBlock
+) -> tuple[str | None, str] | None:
+    """Where the runs were sent; ``None`` where that was nowhere, or an option says where.
+
+    Raises:
+        SpecError: to several places.
+    """
+    from harness.spec import SpecError
+    from harness.tracking.sent import place_of
+    from harness.tracking.upload import tracker_directory
+
+    if "project" in settings.model_fields_set:
+        return None
+    places = {place for record in records if (place := place_of(tracker_directory(record)))}
+    if len(places) > 1:
+        names = ", ".join(sorted("/".join(filter(None, place)) for place in places))
+        raise SpecError(f"{sweep}: its runs were sent to {names}; expected --project, and --entity")
+    return next(iter(places), None)
 
 
 def _records(name: str, runs_dir: Path) -> list[RunRecord]:

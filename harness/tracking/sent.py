@@ -62,6 +62,14 @@ class Sent:
             file.writelines(lines)
 
 
+def place_of(directory: Path) -> tuple[str | None, str] | None:
+    """Entity and project that the points of the run with tracker directory ``directory`` went to last."""
+    match _state(directory / "state.json").get("place"):
+        case [str() | None as entity, str(project)]:
+            return entity, project
+    return None
+
+
 def _state(path: Path) -> dict[str, Any]:
     try:
         return read_json(path)

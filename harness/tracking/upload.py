@@ -10,7 +10,7 @@ from harness.records import RunRecord, State
 from harness.tracking.client import WandbRun
 from harness.tracking.describe import describe
 from harness.tracking.points import Point
-from harness.tracking.sent import Sent
+from harness.tracking.sent import Sent, place_of
 from harness.tracking.settings import WandbBlock
 
 Open = Callable[..., WandbRun]
@@ -53,9 +53,11 @@ class Upload:
         self.counts = Counts()
         self._record, self._settings, self._strict, self._open = record, settings, strict, open_run
         self._description = describe(record)
-        place = [settings.entity, settings.project]
+        directory, place = tracker_directory(record), [settings.entity, settings.project]
         online = settings.mode == "online"
-        self._sent = Sent(tracker_directory(record), place) if online else None
+        if not online and place_of(directory) is None:
+            Sent(directory, place)  # notes the place that the files are for
+        self._sent = Sent(directory, place) if online else None
         self._run = self._open_run()
 
     @property

@@ -22,7 +22,7 @@ def test_explain_prints_the_differences_of_the_presets() -> None:
     header = next(line for line in atari.splitlines() if "setting" in line)
     assert header.split() == ["setting", "tuned", "paper", "released", "sources"]
     assert "released: kfac_clip 0.001 without the factor 2 of 3.2" in atari
-    assert "n_envs" not in atari
+    assert "PaperCnnPolicy" not in atari
     assert "acktr, atari-sticky: as atari" in shown.stdout
     assert "acktr, gym: no differences; presets: tuned" in shown.stdout
     assert "Cold start" in shown.stdout

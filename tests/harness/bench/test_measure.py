@@ -36,7 +36,7 @@ def test_every_pair_names_existing_cases_and_is_held_against_stock() -> None:
     for pair in (*ENVS, *TRAIN):
         assert not CASES[pair.case].stock
         assert CASES[pair.reference].stock
-        assert CASES[pair.case].timesteps == CASES[pair.reference].timesteps
+        assert CASES[pair.case].timesteps % CASES[pair.reference].timesteps == 0
 
 
 @pytest.mark.parametrize("case", ["acktr-mujoco", "sb3-envs-mujoco"])

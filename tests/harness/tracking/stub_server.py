@@ -1,6 +1,7 @@
-"""As much of W&B's server as the client needs to track a run, on the loopback interface.
+"""As much of W&B's server as the client needs to track a run and to save a report, on the loopback interface.
 
-It keeps what a real one would: per run the lines of its history, its config, and what was said at its end.
+It keeps what a real one would: per run the lines of its history, its config, and what was said at its end;
+the projects that were made, and the reports.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
-Mood = Literal["well", "failing", "hanging"]
+Mood = Literal["well", "failing", "refusing", "hanging"]
 
 
 @dataclass
@@ -32,7 +33,7 @@ class KeptRun:
 
 
 class StubServer(ThreadingHTTPServer):
-    """Answers, fails with 500, or never answers, as ``mood`` says."""
+    """Answers, fails with 500, knows nobody, or never answers, as ``mood`` says."""
 
     daemon_threads = True
     block_on_close = False
@@ -42,7 +43,8 @@ class StubServer(ThreadingHTTPServer):
         self.mood: Mood = "well"
         self.runs: dict[str, KeptRun] = {}
         self.requests: list[str] = []
-        self.views: list[dict[str, Any]] = []
+        self.projects: list[str] = []
+        self.reports: list[dict[str, Any]] = []
         self.closing = threading.Event()
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -103,8 +105,38 @@ class _Handler(BaseHTTPRequestHandler):
                 {"name": name, "uploadUrl": f"{self.server.url}/upload/{name}"} for name in given["files"]
             ]
             return {"createRunFiles": {"runID": given["run"], "uploadHeaders": [], "files": files}}
+        if operation == "Viewer":
+            known = {"entity": "ent", "username": "someone", "teams": {"edges": []}}
+            return {"viewer": None if self.server.mood == "refusing" else known}
+        if operation == "GetDefaultEntity":
+            return {"viewer": {"id": "u", "entity": "ent"}}
+        if operation == "GetProjects":
+            return {"models": self._projects()}
+        if operation == "CreateProject":
+            self.server.projects.append(given["input"]["name"])
+            return {"result": {"project": None, "model": None, "inserted": True}}
+        if operation == "upsertView":
+            return {"upsertView": {"view": self._report(given), "inserted": True}}
         self.server.requests.append(operation)
         return {}
+
+    def _projects(self) -> dict[str, Any]:
+        fixed = {
+            "__typename": "Project",
+            "createdAt": "2026-01-01T00:00:00",
+            "isBenchmark": False,
+            "user": None,
+        }
+        names = enumerate(self.server.projects)
+        nodes = [{"id": f"p{i}", "name": name, "entityName": "ent", **fixed} for i, name in names]
+        page = {"__typename": "PageInfo", "endCursor": None, "hasNextPage": False}
+        return {"pageInfo": page, "edges": [{"node": node} for node in nodes]}
+
+    def _report(self, given: dict[str, Any]) -> dict[str, Any]:
+        self.server.reports.append(given | {"spec": json.loads(given["spec"])})
+        project = {"id": "p0", "name": given["projectName"], "entityName": given["entityName"]}
+        kept = {key: given[key] for key in ("type", "name", "displayName", "description", "spec")}
+        return {"id": "VmlldzoxMjM=", "project": project, "updatedAt": None, **kept}
 
     def _resume_status(self, name: str) -> dict[str, Any]:
         run, entity = self.server.runs.get(name), {"id": "e", "name": "ent"}

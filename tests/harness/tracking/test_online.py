@@ -17,6 +17,7 @@ from harness.cli import app
 from harness.records import RunRecord
 from harness.tracking.describe import describe
 from harness.tracking.points import STEP
+from harness.tracking.sent import place_of
 from harness.tracking.settings import WandbBlock
 
 PATIENCE = 200
@@ -108,7 +109,7 @@ def test_push_sends_what_is_missing_once_and_another_history_elsewhere(
     def push(*arguments: str) -> str:
         # A process of its own: the client keeps one connection per process.
         done = subprocess.run(
-            [sys.executable, "-m", "harness.cli", "wandb", "push", "--project", "p", *arguments],
+            [sys.executable, "-m", "harness.cli", "wandb", "push", *arguments],
             capture_output=True,
             text=True,
             check=False,
@@ -117,12 +118,15 @@ def test_push_sends_what_is_missing_once_and_another_history_elsewhere(
         return done.stdout
 
     name = describe(run.record).id
-    assert push("sweep", "--runs-dir", runs_dir).startswith(f"{name}  6 points sent, 0 there before")
+    first = push("sweep", "--runs-dir", runs_dir, "--project", "p")
+    assert first.startswith(f"{name}  6 points sent, 0 there before")
     n_requests = len([path for path in server.requests if "file_stream" in path])
     assert n_requests > 0
     run.train(60)
     run.status("done")
+    # Without --project: where the run was sent before.
     assert push(str(run.record.directory)).startswith(f"{name}  6 points sent, 6 there before")
+    assert place_of(run.record.directory / "wandb") == (None, "p")
     assert push(str(run.record.directory)).startswith(f"{name}  0 points sent, 12 there before")
     assert steps(server.runs[name]) == list(range(5, 65, 5))
     run.begin()
