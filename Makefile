@@ -11,7 +11,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 help:
 	@echo "make quickstart   set up, run a small real sweep, print the comparison"
 	@echo "make test         set up, run the test suite"
-	@echo "make test-slow    the checks that take longer than a minute"
+	@echo "make test-slow    the checks that take longer than a minute; TESTS=DIR for those of one directory"
 	@echo "make reproduce    every table and figure of the paper at its smallest, with verdicts"
 	@echo "make docs         docs/reference.md and the generated tables of docs/paper.md"
 	@echo "make lint         ruff and mypy"
@@ -35,7 +35,7 @@ test: $(READY)
 	$(PYTEST) -n $(JOBS)
 
 test-slow: $(READY)
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow $(TESTS)
 
 reproduce: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/harness reproduce --tier smoke --run

@@ -12,7 +12,6 @@ from scripts.docs.docstrings import meanings
 from scripts.docs.schema import Section
 
 _SCHEDULE = "number ≥ 0, or a schedule"
-_VALUES = "hyper-parameters and their values; they win over the preset's"
 _RULES = meanings(Rule)
 
 SWEEP = [
@@ -20,59 +19,16 @@ SWEEP = [
     Section(
         "Block of an environment",
         document.EnvBlock,
-        meaning={
-            "n_timesteps": "agent decisions per run in this environment",
-            "protocol": "how it is played: a protocol's name, or settings of it, with or without `name`",
-            "hyperparameters": _VALUES,
-        },
         type={"protocol": "text or mapping"},
-        intro="Overrides for one environment, for every agent of the sweep.",
     ),
-    Section(
-        "Block of an agent",
-        document.AlgoBlock,
-        meaning={
-            "algo": "the agent's name, where the key above is only a label",
-            "preset": "which of the agent's presets; by default its first (`harness algos`)",
-            "hyperparameters": _VALUES,
-            "n_timesteps": "agent decisions per run of this agent",
-            "grid": "values per hyper-parameter, for this agent; the cartesian product is run",
-            "zip": "lists of equal length per hyper-parameter, for this agent, walked together",
-            "envs": "overrides for single environments",
-        },
-        intro="One row of a sweep: an agent, its preset, and what differs from it.",
-    ),
-    Section(
-        "Block of an agent in one environment",
-        document.AlgoEnvBlock,
-        meaning={"n_timesteps": "agent decisions per run of these", "hyperparameters": _VALUES},
-    ),
-    Section(
-        "Range of seeds",
-        document.SeedRange,
-        meaning={"start": "the first", "count": "how many"},
-    ),
-    Section(
-        "Seeds until decided",
-        document.SeedsUntilDecided,
-        meaning={
-            "start": "the first",
-            "min": "per agent, before the first look",
-            "max": "per agent, at most",
-            "step": "per agent, between looks",
-            "until": "says that it is this form",
-        },
-    ),
+    Section("Block of an agent", document.AlgoBlock),
+    Section("Block of an agent in one environment", document.AlgoEnvBlock),
+    Section("Range of seeds", document.SeedRange),
+    Section("Seeds until decided", document.SeedsUntilDecided),
     Section(
         "What is compared",
         document.ComparisonBlock,
-        meaning={
-            "baseline": _RULES["baseline"],
-            "statistic": _RULES["statistic"],
-            "alpha": _RULES["alpha"],
-            "correction": _RULES["correction"],
-            "spending": _RULES["spending"],
-        },
+        meaning={name: _RULES[name] for name in document.ComparisonBlock.model_fields},
         intro="For seeds that are run `until: decided`. It is fixed by the first look.",
     ),
     Section(
@@ -95,21 +51,12 @@ PROFILE = Section(
     "GPUs all do.",
 )
 
-_ATARI = {"name": "the protocol", "version": "goes up when the same settings come to mean something else"}
-_NORMAL = {
-    "normalize_obs": "observations lose their running mean and are divided by their standard deviation",
-    "normalize_reward": "rewards are divided by the running standard deviation of the discounted return",
-}
 PROTOCOLS = [
-    Section("atari", protocol.AtariProtocol, meaning=_ATARI),
-    Section("atari-sticky", protocol.AtariStickyProtocol, meaning=_ATARI),
-    Section("mujoco", protocol.MujocoProtocol, meaning=_ATARI | _NORMAL),
-    Section(
-        "mujoco-pixels",
-        protocol.MujocoPixelsProtocol,
-        meaning=_ATARI | {"normalize_reward": _NORMAL["normalize_reward"]},
-    ),
-    Section("gym", protocol.GymProtocol, meaning=_ATARI | _NORMAL),
+    Section("atari", protocol.AtariProtocol),
+    Section("atari-sticky", protocol.AtariStickyProtocol),
+    Section("mujoco", protocol.MujocoProtocol),
+    Section("mujoco-pixels", protocol.MujocoPixelsProtocol),
+    Section("gym", protocol.GymProtocol),
 ]
 
 AGENTS = [
