@@ -35,7 +35,7 @@ from algos.acktr.critic import (
 )
 from algos.acktr.form import check_policy, check_policy_kwargs, is_joint
 from algos.acktr.heads import ActorView, JointView, output_distribution
-from algos.acktr.loss import policy_loss
+from algos.acktr.loss import policy_loss, standardised
 from algos.acktr.model_format import FORMAT, KEY, check_format
 from algos.acktr.radius import AdvantageRadius
 from algos.acktr.refusal import finite_actor, finite_features, non_finite_arrays
@@ -91,7 +91,8 @@ class ACKTR(LightRollouts):
             3.2, no symbol); 0.5 is the half of ``1/2 (R - V)^2`` (section 2.1).
         normalize_advantage: standardise advantages within a batch.
         adaptive_delta: shrink ``delta`` for batches whose advantages are small against those before
-            (:class:`algos.acktr.radius.AdvantageRadius`); not in the paper.
+            (:class:`algos.acktr.radius.AdvantageRadius`), and their weight in the average of steps where
+            advantages are standardised; not in the paper.
         critic_sigma: standard deviation of the critic's output distribution (section 3.1); ``sigma``. 1 is
             vanilla Gauss-Newton; ``"adaptive"`` follows the standard deviation of the Bellman error, taken in
             once per rollout (Appendix D).
@@ -298,9 +299,9 @@ class ACKTR(LightRollouts):
         self.refused_in_a_row = 0
         self.policy.set_training_mode(True)
         batch = next(self.rollout_buffer.get(batch_size=None))
-        self._follow_schedules(batch)
+        factor = self._follow_schedules(batch)
         sigma = self._sigma(batch)
-        self._update_actor(batch, sigma)
+        self._update_actor(batch, sigma, self._advantages(batch, factor))
         if self.critic is not None:
             self._record(self.critic.update(batch.observations, batch.returns, sigma))
         if hasattr(self.policy, "log_std"):
@@ -322,7 +323,9 @@ class ACKTR(LightRollouts):
         self.logger.record("train/refused_updates", self.refused_updates)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
-    def _follow_schedules(self, batch: RolloutBufferSamples) -> None:
+    def _follow_schedules(self, batch: RolloutBufferSamples) -> float:
+        """Set step sizes and radii; returns the factor in [0, 1] by which the actor's radius is shrunk."""
+        factor = 1.0
         progress = self._current_progress_remaining
         eta_max = value_at("eta_max", self.lr_schedule, progress) * self.eta_max_factor
         self.logger.record("train/learning_rate", eta_max)
@@ -336,6 +339,11 @@ class ACKTR(LightRollouts):
         set_trust_region(optimizer, eta_max, delta)
         if self.critic is not None:
             self.critic.set_schedules(progress)
+        return factor
+
+    def _advantages(self, batch: RolloutBufferSamples, factor: float) -> Tensor:
+        """Advantages ``[B]`` of the loss; standardised ones keep the size that `factor` says they have."""
+        return standardised(batch.advantages, factor**0.5) if self.normalize_advantage else batch.advantages
 
     def _sigma(self, batch: RolloutBufferSamples) -> float | Tensor:
         """Sigma of the critic's output distribution; the adaptive one takes in this batch's error."""
@@ -345,7 +353,7 @@ class ACKTR(LightRollouts):
         self.logger.record("train/critic_sigma", sigma.item())
         return sigma
 
-    def _update_actor(self, batch: RolloutBufferSamples, sigma: float | Tensor) -> None:
+    def _update_actor(self, batch: RolloutBufferSamples, sigma: float | Tensor, advantages: Tensor) -> None:
         """One step of the actor, or of actor and critic together."""
         observations, optimizer = batch.observations, self.policy.optimizer
         assert isinstance(optimizer, KFAC)
@@ -354,7 +362,7 @@ class ACKTR(LightRollouts):
             outputs = as_outputs(optimizer.model(observations))
         self._graphs = None
         heads: list[OutputDistribution] = [output_distribution(self.policy, outputs[0])]
-        loss, log = policy_loss(self.policy, outputs[0], batch, self.ent_coef, self.normalize_advantage)
+        loss, log = policy_loss(self.policy, outputs[0], batch, advantages, self.ent_coef)
         if self.joint:
             heads.append(Gaussian(outputs[1], sigma))
             values = outputs[1].flatten()

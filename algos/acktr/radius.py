@@ -15,6 +15,11 @@ class AdvantageRadius(nn.Module):
     that are not normalised by the batch, and delta is its upper bound. The mean runs over all updates: a
     policy that stays perfect does not wear the reference down to its own noise.
 
+    The root of the factor is the batch's standard deviation against the reference's. Standardised advantages
+    times it are advantages divided by one running scale, but for those of batches above it. The agent takes
+    these, so that its average of steps follows the gradient; with a standard deviation of 1 in every batch
+    those with nothing to teach, which may be most, would weigh as much in it as any other.
+
     Its two numbers are buffers and travel in the ``state_dict``. A batch with a non-finite variance leaves
     them as they are and gives 0.
     """

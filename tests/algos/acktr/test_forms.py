@@ -133,6 +133,24 @@ def test_adaptive_delta_follows_the_spread_of_the_advantages(
     assert min(log["train/delta_factor"]) < 0.9
 
 
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_standardised_advantages_keep_their_size_where_delta_is_adaptive(
+    make_toy: Any, recorded: Any, adaptive: bool
+) -> None:
+    model = agent(make_toy, False, adaptive_delta=adaptive, normalize_advantage=True)
+    log = recorded(model)
+    for reward_scale in (1.0, 0.1):
+        for env in model.env.envs:
+            env.unwrapped.reward_scale = reward_scale
+        model.learn(16, reset_num_timesteps=False)
+    buffer = model.rollout_buffer
+    advantages, log_probs = buffer.advantages.astype(float), buffer.log_probs.astype(float)
+    size = log["train/delta_factor"][-1] ** 0.5 if adaptive else 1.0
+    standardised = (advantages - advantages.mean()) / advantages.std(ddof=1)
+    assert log["train/policy_loss"][-1] == pytest.approx(-size * (standardised * log_probs).mean(), rel=1e-4)
+    assert not adaptive or size < 0.9
+
+
 def test_sigma_changes_the_joint_step(make_toy: Any, recorded: Any) -> None:
     def predicted(sigma: float) -> float:
         log = recorded(model := agent(make_toy, True, critic_sigma=sigma, eta_max=1e-3))
