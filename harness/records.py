@@ -62,15 +62,16 @@ def write_atomically(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
-    except OSError:
+    except OSError as error:
         aside.unlink(missing_ok=True)
+        error.filename = str(path)
         raise
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """Return the JSON object in ``path``; raise :class:`RecordError` naming the file otherwise."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise RecordError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -401,7 +402,7 @@ def _precision(content: bytes) -> Literal["high", "round_trip"]:
 
 def run_directory(runs_dir: Path, sweep: str, algo: str, env_id: str, identity: str, seed: int) -> Path:
     """Where a run lives: ``<runs_dir>/<sweep>/<algo>/<env>/<hash8>/seed-<k>``."""
-    return runs_dir / sweep / algo / env_id.replace("/", "-") / identity / f"seed-{seed}"
+    return runs_dir.joinpath(sweep, algo, env_id.replace("/", "-"), identity, f"seed-{seed}")
 
 
 def find_runs(root: Path) -> list[RunRecord]:

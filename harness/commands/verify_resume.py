@@ -35,7 +35,7 @@ def verify_resume(
 ) -> None:
     """Do a run once whole, then killed at random moments and resumed; compare records and weights.
 
-    Exits with 1 if anything differs, wall-clock columns aside.
+    Exits with 1 if anything differs, wall-clock columns aside, or if no kill came after a checkpoint.
     """
     from harness.commands.run import spec_from
     from harness.runner.verify import WorkerFailed
@@ -66,7 +66,7 @@ def verify_resume(
         print_json(_content(verdict))
     else:
         _print(verdict)
-    if not verdict.exact:
+    if not verdict.exact or not verdict.resumed:
         raise typer.Exit(1)
 
 
@@ -74,6 +74,7 @@ def _content(verdict: Verdict) -> dict[str, object]:
     return {
         "exact": verdict.exact,
         "whole_seconds": round(verdict.whole_seconds, 3),
+        "resumed": verdict.resumed,
         "interruptions": [
             {
                 "run": one.run,
@@ -100,4 +101,9 @@ def _print(verdict: Verdict) -> None:
         if one.difference is not None:
             typer.echo(f"run {one.run}, {one.what}: {one.difference}")
     what = "exact" if verdict.exact else "NOT exact"
-    typer.echo(f"resume is {what}: {len(verdict.interruptions)} interruptions, wall-clock columns aside")
+    typer.echo(
+        f"resume is {what}: {len(verdict.interruptions)} interruptions, {verdict.resumed} of them after a "
+        "checkpoint, wall-clock columns aside"
+    )
+    if not verdict.resumed:
+        typer.echo("every run began anew, which proves nothing: expected more --timesteps or more --kills")

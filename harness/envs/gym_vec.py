@@ -10,7 +10,6 @@ part of that state. The first reward is another one then, also with ``mj_forward
 from __future__ import annotations
 
 import logging
-import math
 import zlib
 from typing import Any
 
@@ -23,6 +22,9 @@ from stable_baselines3.common.env_util import is_wrapped
 from harness.envs.base import Arrays, EnvironmentFault, HarnessVecEnv, Indices
 from harness.envs.normalize import Normalizer
 from harness.envs.protocol import GymProtocol, MujocoProtocol
+
+LARGEST = float(np.finfo(np.float32).max)
+"""Agents compute in float32: a larger number would be infinite to them."""
 
 
 class GymVecEnv(HarnessVecEnv):
@@ -98,7 +100,7 @@ class GymVecEnv(HarnessVecEnv):
 
     def _reset_all(self, episodes: list[int]) -> NDArray[Any]:
         for index, number in enumerate(episodes):
-            self._raw[index] = self._reset_one(index, number)
+            self._put(index, self._reset_one(index, number))
         self._check_finite()
         self._normalizer.restart()
         return self._take_in()
@@ -112,9 +114,10 @@ class GymVecEnv(HarnessVecEnv):
         infos: list[dict[str, Any]] = []
         for index, env in enumerate(self.envs):
             action = actions[index]
-            raw[index], reward, terminated, truncated, info = env.step(action)
+            seen, reward, terminated, truncated, info = env.step(action)
+            self._put(index, seen)
             points = float(reward)
-            if not math.isfinite(points):
+            if not -LARGEST <= points <= LARGEST:
                 raise self._fault(index, "reward")
             self._returns[index] += points
             self._actions[index].append(action)
@@ -126,7 +129,7 @@ class GymVecEnv(HarnessVecEnv):
         for index in ended:
             infos[index]["terminal_observation"] = raw[index].copy()
             infos[index]["episode"] = self._episode_record(index)
-            raw[index] = self._reset_one(index, self._next_episode(index))
+            self._put(index, self._reset_one(index, self._next_episode(index)))
         if ended:
             self._check_finite()
         shown = self._take_in()
@@ -138,7 +141,16 @@ class GymVecEnv(HarnessVecEnv):
     def _hold(self, raw: NDArray[Any]) -> None:
         """Make ``raw`` the one place of the current observations as the simulators give them."""
         self._raw, self._flat = raw, raw.reshape(-1)
-        self._zeros = np.zeros_like(self._flat) if raw.dtype.kind == "f" else None
+        self._whole_numbers = raw.dtype.kind != "f"
+        self._probe = self._flat if raw.dtype == np.float64 else np.zeros_like(self._flat)
+
+    def _put(self, index: int, observation: Any) -> None:
+        """Make ``observation`` the current one; as whole numbers it would not show what is not finite."""
+        if self._whole_numbers:
+            seen = np.asarray(observation)
+            if seen.dtype.kind == "f" and not np.isfinite(seen).all():
+                raise self._fault(index, "observation")
+        self._raw[index] = observation
 
     def _take_in(self) -> NDArray[Any]:
         """Learn from the current observations while training, and return what is shown of them."""
@@ -167,14 +179,18 @@ class GymVecEnv(HarnessVecEnv):
         return shown.copy() if shown is raw else shown
 
     def _check_finite(self) -> None:
-        # Cheaper than looking at each: NaN and infinity times 0 are NaN. Whole numbers are finite.
-        if self._zeros is None or self._flat.dot(self._zeros) == 0:
+        # Cheaper than looking at each: NaN and infinity times 0 are NaN. Doubles are multiplied with
+        # themselves, since they may be too large too.
+        if self._whole_numbers or float(self._flat.dot(self._probe)) <= LARGEST**2:
             return
-        rows = np.isfinite(self._raw).reshape(self.num_envs, -1).all(axis=1)
-        raise self._fault(int(rows.argmin()), "observation")
+        with np.errstate(over="ignore"):
+            seen = self._raw.astype(np.float32)
+        rows = np.isfinite(seen).reshape(self.num_envs, -1).all(axis=1)
+        if not rows.all():
+            raise self._fault(int(rows.argmin()), "observation")
 
     def _fault(self, index: int, what: str) -> EnvironmentFault:
-        return EnvironmentFault(f"{self.env_id} (index {index}): the {what} is not finite")
+        return EnvironmentFault(f"{self.env_id} (index {index}): the {what} is not finite in float32")
 
 
 def _log_physics_warnings() -> None:

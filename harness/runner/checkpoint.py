@@ -124,7 +124,9 @@ def write_checkpoint(
     Raises:
         OSError: it could not be written, because the disk is full for example; those before are untouched.
     """
-    root.mkdir(exist_ok=True)
+    if not root.is_dir():
+        root.mkdir()
+        sync_directory(root.parent)
     _remove_left_overs(root)
     target = root / f"step-{int(manifest['timesteps']):012d}"
     aside = root / f".{target.name}.tmp"

@@ -15,7 +15,7 @@ class ExitCode(IntEnum):
     1         FAILED                an error of its own kind; see ``status.json`` and ``log.txt``
     2         USAGE                 the command line is wrong, or asks for a device that is not there
     65        CHECKPOINT_DAMAGED    there are checkpoints, and none is intact
-    69        ENVIRONMENT_FAULT     the environment raised, returned NaN, or cannot be brought back exactly
+    69        ENVIRONMENT_FAULT     the environment raised, gave NaN or infinity, or did not replay exactly
     74        DISK                  a file could not be written (disk full, quota, input/output error)
     75        PREEMPTED             told to stop by a signal, with a checkpoint where the agent has them
     76        BUSY                  another worker is at this run; nothing was touched

@@ -25,7 +25,7 @@ _OWN: dict[type[BaseException], ExitCode] = {
 """Errors whose message says everything."""
 
 
-def judge(error: Exception, env_id: str | None = None) -> tuple[ExitCode, str]:
+def judge(error: BaseException, env_id: str | None = None) -> tuple[ExitCode, str]:
     """The exit code for ``error`` and one line about it.
 
     Args:
@@ -55,6 +55,6 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _came_out_of_an_environment(error: Exception) -> bool:
+def _came_out_of_an_environment(error: BaseException) -> bool:
     room = Path(harness.envs.__file__).parent
     return any(Path(frame.filename).parent == room for frame in traceback.extract_tb(error.__traceback__))

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from harness.provenance import code_difference
 from harness.records import RecordError, RunRecord
 from harness.runner.checkpoint import (
@@ -27,19 +29,22 @@ class Circumstances:
         spec: the RunSpec as plain data.
         provenance: the digest of the agent's code, and package versions.
         device: ``cpu`` or ``cuda``.
+        processor: the model of the processor or the CUDA device: others round otherwise.
         num_threads: of torch and of the environments.
     """
 
     spec: Mapping[str, Any]
     provenance: Mapping[str, Any]
     device: str
+    processor: str
     num_threads: int
 
     @classmethod
     def of(cls, spec: RunSpec, provenance: Mapping[str, Any], device: str, threads: int) -> Circumstances:
         """Those of this process."""
         code = {key: provenance[key] for key in ("agent_digest", "packages")}
-        return cls(spec.to_json(), code, device, threads)
+        processor = torch.cuda.get_device_name() if device == "cuda" else provenance["cpu"]
+        return cls(spec.to_json(), code, device, processor, threads)
 
     def to_manifest(self) -> dict[str, Any]:
         """For the checkpoint's manifest."""
@@ -93,10 +98,11 @@ def _compare(
         )
     if difference:
         warnings.append(f"the code changed at timestep {then['timesteps']}: before it, {difference}")
-    for key, value in (("device", now.device), ("num_threads", now.num_threads)):
-        if then[key] != value:
+    for key in ("device", "processor", "num_threads"):
+        before, value = then.get(key), getattr(now, key)
+        if before not in (None, value):  # older checkpoints do not name the processor
             warnings.append(
-                f"{key} changed from {then[key]} to {value} at timestep {then['timesteps']}: "
+                f"{key} changed from {before} to {value} at timestep {then['timesteps']}: "
                 "the continuation need not equal an uninterrupted run"
             )
     return warnings

@@ -16,8 +16,11 @@ from harness.runner.plain import decode, encode
 
 
 def random_state(action_space: spaces.Space[Any]) -> dict[str, Any]:
-    """All random states as a plain tree (:mod:`harness.runner.plain`); CUDA's where CUDA is in use."""
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    """All random states as a plain tree (:mod:`harness.runner.plain`); CUDA's where CUDA is in use.
+
+    Of several CUDA devices only the current one is trained on: how many there are may change.
+    """
+    cuda = [torch.cuda.get_rng_state()] if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
     return {
         "python": encode(random.getstate()),
         "numpy": encode(np.random.get_state()),
@@ -28,10 +31,10 @@ def random_state(action_space: spaces.Space[Any]) -> dict[str, Any]:
 
 
 def load_random_state(state: dict[str, Any], action_space: spaces.Space[Any]) -> None:
-    """Take over what :func:`random_state` gave; CUDA's only on a machine with as many devices."""
+    """Take over what :func:`random_state` gave; CUDA's only on a machine that has CUDA."""
     random.setstate(decode(state["python"]))
     np.random.set_state(decode(state["numpy"]))
     torch.set_rng_state(state["torch"])
-    if state["cuda"] and len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"][0])
     action_space.np_random.bit_generator.state = decode(state["action_space"])

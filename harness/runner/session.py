@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -22,7 +23,7 @@ from harness.runner.progress import ProgressRows, make_logger
 from harness.runner.resume import Circumstances
 from harness.runner.rng import load_random_state, random_state
 from harness.runner.safe_points import Checkpointer, before_each_rollout
-from harness.runner.stop import Preempted, StopFlag
+from harness.runner.stop import StopFlag
 from harness.spec import RunSpec
 
 LOG_TIMESTEPS = 10_000
@@ -75,8 +76,9 @@ class Session:
         """
         try:
             self._learn(stop)
-        except Preempted:
-            self.recorder.heartbeat()
+        except BaseException:
+            with suppress(OSError):  # of a full disk, which may be what ended it
+                self.recorder.heartbeat()
             raise
         fields = self.recorder.status_fields()
         self._save_model()
@@ -86,6 +88,7 @@ class Session:
     def _learn(self, stop: StopFlag) -> None:
         callbacks = [self.recorder, FiniteParameters(), StopAtOnce(stop)]
         self.agent.learn(self.spec.n_timesteps, callback=callbacks)
+        check_finite(self.agent)
 
     def _save_model(self) -> None:
         # In memory first: torch's own writer leaves half a file on a full disk, and an error without a name.

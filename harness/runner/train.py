@@ -58,7 +58,7 @@ def _run(record: RunRecord, stop: StopFlag, options: Options) -> ExitCode:
         with closing(_begin(spec, record, options)) as session:
             session.train(stop)
         return ExitCode.DONE
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # an environment may call sys.exit
         if not isinstance(error, (Preempted, SpecError)):
             traceback.print_exc()
         code, line = judge(error, spec.env_id if spec else None)
@@ -82,8 +82,9 @@ def _begin(spec: RunSpec, record: RunRecord, options: Options) -> Session:
         facts,
         resumed_at=checkpoint.timesteps if checkpoint else 0,
         warnings=warnings,
-        exact_resume=resumable and repeats,
+        exact_resume=resumable and repeats and device == "cpu",
         device=device,
+        processor=now.processor,
         num_threads=options.num_threads,
     )
     for warning in warnings:

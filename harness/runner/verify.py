@@ -20,12 +20,14 @@ from enum import Enum
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
 from algos.registry import get_agent
 from harness.records import RunRecord
 from harness.runner.checkpoint import checkpoint_directories
 from harness.runner.compare import Comparison, compare
 from harness.runner.exit_codes import ExitCode
-from harness.spec import RunSpec
+from harness.spec import RunSpec, SpecError
 
 
 class Kill(Enum):
@@ -55,11 +57,13 @@ class Verdict:
     Attributes:
         whole_seconds: what the uninterrupted run took.
         interruptions: every kill, in order.
+        resumed: attempts that went on from a checkpoint; the others began anew.
         comparisons: three for each interrupted run.
     """
 
     whole_seconds: float
     interruptions: list[Interruption] = field(default_factory=list)
+    resumed: int = 0
     comparisons: list[Comparison] = field(default_factory=list)
 
     @property
@@ -92,8 +96,11 @@ def verify_resume(
         tell: told of each step, in a line.
 
     Raises:
+        SpecError: the agent has no exact resume: it starts again from zero, which would prove nothing.
         WorkerFailed: a worker ended otherwise than done or as it was killed, or the agent's code changed.
     """
+    if not issubclass(get_agent(spec.algo).load(), OnPolicyAlgorithm):
+        raise SpecError(f"{spec.algo} starts again from zero: exact resume exists for on-policy agents only")
     return _Verification(spec, directory, checkpoint_seconds, draw or random.Random(0), tell).run(kills)
 
 
@@ -130,6 +137,7 @@ class _Verification:
             self._interrupt(record, number, kinds, verdict)
             self._finish(record)
             self._same_code(whole, record)
+            verdict.resumed += sum(attempt["resumed_at"] > 0 for attempt in record.attempts)
             verdict.comparisons += compare(whole, record, number)
         return verdict
 

@@ -29,7 +29,7 @@ ASKED = [
 ]
 
 
-def play(monkeypatch: pytest.MonkeyPatch, difference: str | None) -> list[Any]:
+def play(monkeypatch: pytest.MonkeyPatch, difference: str | None, resumed: int = 1) -> list[Any]:
     """Have the proof come out as told; return what it is called with."""
     calls: list[Any] = []
 
@@ -39,7 +39,7 @@ def play(monkeypatch: pytest.MonkeyPatch, difference: str | None) -> list[Any]:
         interruptions = [Interruption(1, Kill.SIGKILL, 0.5, -9), Interruption(1, Kill.POWER_CUT, 0.25, -9)]
         names = ("episodes.csv", "progress.csv", "final model")
         comparisons = [Comparison(1, name, difference if name == "progress.csv" else None) for name in names]
-        return Verdict(1.0, interruptions, comparisons)
+        return Verdict(1.0, interruptions, resumed, comparisons)
 
     monkeypatch.setattr("harness.runner.verify.verify_resume", verify)
     return calls
@@ -50,7 +50,9 @@ def test_an_exact_resume(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(app, [*ASKED, "--set", "n_steps=7", "--checkpoint-seconds", "2"])
     assert result.exit_code == 0
     assert "SIGKILL, power cut   identical      identical      identical" in result.stdout
-    assert result.stdout.endswith("resume is exact: 2 interruptions, wall-clock columns aside\n")
+    assert result.stdout.endswith(
+        "resume is exact: 2 interruptions, 1 of them after a checkpoint, wall-clock columns aside\n"
+    )
     assert result.stderr == "whole run: 1.0 s\n"
     ((spec, _, kills, options),) = calls
     assert (spec.algo, spec.seed, spec.n_timesteps, spec.hyperparameters["n_steps"]) == ("a2c", 3, 1000, 7)
@@ -76,6 +78,17 @@ def test_one_that_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     assert content["comparisons"][1]["difference"] == "line 3: 1 instead of 2"
 
 
+def test_one_that_was_never_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch, None, resumed=0)
+    result = CliRunner().invoke(app, ASKED)
+    assert result.exit_code == 1
+    assert result.stdout.endswith(
+        "every run began anew, which proves nothing: expected more --timesteps or more --kills\n"
+    )
+    in_json = CliRunner().invoke(app, [*ASKED, "--json"])
+    assert (in_json.exit_code, json.loads(in_json.stdout)["resumed"]) == (1, 0)
+
+
 def test_a_worker_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any, **options: Any) -> Verdict:
         raise WorkerFailed("whole: exit code 1: ValueError")
@@ -91,10 +104,11 @@ def test_a_worker_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--algo", "a2c"], "--env, --seed, --timesteps missing"),
         ([*ASKED[1:], "-k", "0"], "-k"),
         ([*ASKED[1:], "--algo", "a3c"], "unknown agent 'a3c'"),
+        ([*ASKED[1:], "--algo", "dqn"], "dqn starts again from zero: exact resume exists for on-policy"),
         ([*ASKED[1:], "--keep", "full"], "--keep full: is not empty"),
         ([*ASKED[1:], "--keep", "full/file"], "--keep full/file: is not empty, or no directory"),
     ],
-    ids=["missing", "kills", "algo", "keep", "keep in a file"],
+    ids=["missing", "kills", "algo", "off-policy", "keep", "keep in a file"],
 )
 def test_mistakes_are_one_line(
     arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

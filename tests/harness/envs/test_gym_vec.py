@@ -25,9 +25,16 @@ class Scripted(gymnasium.Env[Any, int]):
 
     action_space: Any = spaces.Discrete(2)
 
-    def __init__(self, space: spaces.Space[Any] | None = None, bad: str = "", bad_after: int = 3) -> None:
+    def __init__(
+        self,
+        space: spaces.Space[Any] | None = None,
+        bad: str = "",
+        bad_after: int = 3,
+        value: float | None = None,
+    ) -> None:
         self.observation_space = space or spaces.Box(-np.inf, np.inf, (2,))
         self.bad, self.bad_after = bad, bad_after
+        self.value = value if value is not None else {"observation": np.inf, "reward": np.nan}.get(bad, 0.0)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
@@ -37,10 +44,8 @@ class Scripted(gymnasium.Env[Any, int]):
     def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         self.steps += 1
         wrong = self.steps >= self.bad_after
-        observation = np.full(
-            2, np.inf if wrong and self.bad == "observation" else self.steps, dtype=np.float32
-        )
-        return observation, np.nan if wrong and self.bad == "reward" else 1.0, self.steps >= 7, False, {}
+        observation = np.full(2, self.value if wrong and self.bad == "observation" else self.steps, float)
+        return observation, self.value if wrong and self.bad == "reward" else 1.0, self.steps >= 7, False, {}
 
 
 @pytest.fixture
@@ -174,8 +179,49 @@ def test_a_number_that_is_not_finite_is_a_fault(register: Any, what: str) -> Non
     venv.reset()
     venv.step(np.zeros(2, dtype=np.int64))
     venv.step(np.zeros(2, dtype=np.int64))
-    with pytest.raises(EnvironmentFault, match=rf"{env_id} \(index 0\): the {what} is not finite"):
+    with pytest.raises(EnvironmentFault, match=rf"{env_id} \(index 0\): the {what} is not finite in float32"):
         venv.step(np.zeros(2, dtype=np.int64))
+
+
+WHOLE, SINGLE, DOUBLE = (spaces.Box(0, 255, (2,), kind) for kind in (np.uint8, np.float32, np.float64))
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+@pytest.mark.parametrize(
+    ("space", "what", "value"),
+    [
+        (SINGLE, "reward", 1e39),
+        (SINGLE, "reward", -1e300),
+        (SINGLE, "observation", 1e39),
+        (DOUBLE, "observation", 1e39),
+        (DOUBLE, "observation", -1e300),
+        (DOUBLE, "observation", np.nan),
+        (WHOLE, "observation", np.nan),
+        (WHOLE, "observation", np.inf),
+    ],
+)
+def test_what_is_not_finite_to_the_agent_is_a_fault(
+    register: Any, space: spaces.Space[Any], what: str, value: float
+) -> None:
+    env_id = register(space=space, bad=what, value=value)
+    venv = make_vec_env(env_id, GymProtocol(), 2, 0)
+    venv.reset()
+    venv.step(np.zeros(2, dtype=np.int64))
+    venv.step(np.zeros(2, dtype=np.int64))
+    with pytest.raises(EnvironmentFault, match=rf"{env_id} \(index 0\): the {what} is not finite in float32"):
+        venv.step(np.zeros(2, dtype=np.int64))
+
+
+@pytest.mark.parametrize(("space", "value"), [(SINGLE, 3e38), (DOUBLE, 3e38), (DOUBLE, -1e20), (WHOLE, 7.0)])
+def test_large_numbers_that_the_agent_can_see_are_none(
+    register: Any, space: spaces.Space[Any], value: float
+) -> None:
+    venv = make_vec_env(register(space=space, bad="observation", value=value), GymProtocol(), 1, 0)
+    venv.reset()
+    for _ in range(3):
+        observations, *_ = venv.step(np.zeros(1, dtype=np.int64))
+    assert observations.dtype == space.dtype
+    np.testing.assert_array_equal(observations, np.full((1, 2), value, dtype=space.dtype))
 
 
 @pytest.mark.parametrize("space", [spaces.Dict(x=spaces.Discrete(2)), spaces.MultiBinary(3)])

@@ -71,6 +71,8 @@ def test_default_references() -> None:
         ("Breakout", "mnih2015", 401.2, 1327),
         ("Pong", "mnih2015", 18.9, 132),
         ("SpaceInvaders", "mnih2015", 1976.0, 121),
+        ("BeamRider", "mnih2015", 6846.0, 119),
+        ("Qbert", "mnih2015", 10596.0, 78),
         ("Seaquest", "mnih2015", 5286.0, 25),
     ],
 )

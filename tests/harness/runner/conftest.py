@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from algos.registry import get_agent
-from harness.envs import canonical_env_id, default_protocol
+from harness.envs import canonical_env_id, protocol_class
 from harness.records import RunRecord
 from harness.runner.checkpoint import checkpoint_directories
 from harness.runner.exit_codes import ExitCode
@@ -31,15 +31,21 @@ def make_run(tmp_path: Path) -> MakeRun:
     """Create a pending run directory from an algo's preset; keywords override hyper-parameters."""
 
     def make(
-        algo: str, env_id: str, n_timesteps: int, seed: int = 0, name: str = "a", **overrides: Any
+        algo: str,
+        env_id: str,
+        n_timesteps: int,
+        seed: int = 0,
+        name: str = "a",
+        protocol: str | None = None,
+        **overrides: Any,
     ) -> RunRecord:
         env_id = canonical_env_id(env_id)
-        protocol = default_protocol(env_id)
-        hyperparameters: Mapping[str, Any] = get_agent(algo).resolve(protocol.name, overrides=overrides)
+        played = protocol_class(env_id, protocol)()
+        hyperparameters: Mapping[str, Any] = get_agent(algo).resolve(played.name, overrides=overrides)
         spec = RunSpec(
             algo=algo,
             env_id=env_id,
-            protocol=protocol,
+            protocol=played,
             n_timesteps=n_timesteps,
             hyperparameters=dict(hyperparameters),
             seed=seed,

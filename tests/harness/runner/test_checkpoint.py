@@ -71,6 +71,17 @@ def test_the_newest_two_stay_and_left_overs_go(root: Path) -> None:
     assert checkpoint_directories(root) == [paths[2]]
 
 
+def test_the_directory_of_the_first_is_flushed_too(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[Path] = []
+    monkeypatch.setattr("harness.runner.checkpoint.sync_directory", flushed.append)
+    write(root, 100)
+    assert flushed[0] == root.parent
+    assert flushed[-1] == root
+    flushed.clear()
+    write(root, 200)
+    assert root.parent not in flushed
+
+
 def test_no_directory_no_checkpoints(root: Path) -> None:
     assert checkpoint_directories(root) == []
 

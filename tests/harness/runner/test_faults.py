@@ -55,6 +55,8 @@ class Faulty(gymnasium.Env[np.ndarray, int]):
         self.taken += 1
         if self.taken == 120 and self.fault == "raise":
             raise KeyError("no such body")
+        if self.taken == 120 and self.fault == "exit":
+            sys.exit(3)
         reward = float("nan") if self.taken == 120 and self.fault == "nan" else 1.0
         seen: float = next(_anything) if self.fault == "restless" else self.taken % 10
         if self.taken == 120 and self.fault == "blind":
@@ -81,10 +83,9 @@ def faulty(make_run: MakeRun) -> Iterator[Callable[[str], RunRecord]]:
     ("algo", "fault", "message"),
     [
         ("a2c", "raise", "environment FaultyRaise-v0 raised KeyError: 'no such body'"),
-        ("a2c", "nan", "FaultyNan-v0 (index 0): the reward is not finite"),
-        ("a2c", "blind", "FaultyBlind-v0 (index 0): the observation is not finite"),
-        ("trpo", "blind", "FaultyBlind-v0 (index 0): the observation is not finite"),
-        ("acktr", "blind", "FaultyBlind-v0 (index 0): the observation is not finite"),
+        ("a2c", "exit", "environment FaultyExit-v0 raised SystemExit: 3"),
+        ("a2c", "nan", "FaultyNan-v0 (index 0): the reward is not finite in float32"),
+        ("trpo", "blind", "FaultyBlind-v0 (index 0): the observation is not finite in float32"),
     ],
 )
 def test_an_environment_at_fault_is_named(
@@ -94,6 +95,7 @@ def test_an_environment_at_fault_is_named(
     assert attempt(record) == ExitCode.ENVIRONMENT_FAULT
     assert record.status()["state"] == "failed"
     assert record.status()["error"] == message
+    assert record.status()["timesteps"] == 119
     assert len(record.episodes()) == 11
     assert [int(path.name[5:]) for path in checkpoint_directories(record.checkpoints_directory)] == [100, 75]
     assert attempt(record) in (ExitCode.ENVIRONMENT_FAULT, ExitCode.DONE)  # a new one may not have the fault

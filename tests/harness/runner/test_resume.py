@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from stable_baselines3 import DQN
 
 from harness.records import RunRecord
 from harness.runner.checkpoint import checkpoint_directories
@@ -150,6 +152,31 @@ def test_other_threads_are_noted(preempted: RunRecord, attempt: Attempt) -> None
     assert warning.startswith("num_threads changed from 1 to 2 at timestep 300")
 
 
+def test_another_processor_is_noted(
+    preempted: RunRecord, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = preempted.attempts[-1]["processor"]
+    monkeypatch.setattr("harness.provenance.cpu_model", lambda: "Abacus 9")
+    assert attempt(preempted) == ExitCode.DONE
+    last = preempted.attempts[-1]
+    assert last["processor"] == "Abacus 9"
+    (warning,) = last["warnings"]
+    assert warning.startswith(f"processor changed from {before} to Abacus 9 at timestep 300")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("algo", ["acktr", "a2c", "trpo"])
+def test_on_cuda_it_goes_on_like_one_that_was_not_stopped(
+    algo: str, make_run: MakeRun, attempt: Attempt
+) -> None:
+    whole, cut = (make_run(algo, "InvertedPendulum-v5", 600, name=name, n_steps=50) for name in "ab")
+    assert attempt(whole, device="cuda") == ExitCode.DONE
+    assert attempt(cut, stop_at=300, device="cuda") == ExitCode.PREEMPTED
+    assert attempt(cut, device="cuda") == ExitCode.DONE
+    assert cut.attempts[-1]["processor"] == torch.cuda.get_device_name()
+    assert [one.difference for one in compare(whole, cut, 1)] == [None, None, None]
+
+
 def test_without_a_checkpoint_it_starts_again_and_says_so(
     make: Callable[[str], RunRecord], attempt: Attempt
 ) -> None:
@@ -177,6 +204,22 @@ def test_an_off_policy_run_starts_again_and_says_so(make_run: MakeRun, attempt: 
     assert last["exact_resume"] is False
     assert last["warnings"] == ["started again from zero: exact resume exists for on-policy agents only"]
     assert [one.difference for one in compare(whole, stopped, 1)] == [None, None, None]
+
+
+def test_an_off_policy_run_whose_last_update_explodes_fails(
+    make_run: MakeRun, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = make_run("dqn", "CartPole-v1", 60, buffer_size=100, learning_starts=20)
+    learn = DQN.learn
+
+    def learn_and_explode(agent: DQN, *arguments: Any, **options: Any) -> None:
+        learn(agent, *arguments, **options)
+        next(iter(agent.policy.parameters())).data.fill_(float("nan"))
+
+    monkeypatch.setattr(DQN, "learn", learn_and_explode)
+    assert attempt(record) == ExitCode.FAILED
+    assert "is not finite after 60 timesteps" in record.status()["error"]
+    assert not record.model_file.exists()
 
 
 def test_a_done_run_that_was_not_marked_so_only_ends(preempted: RunRecord, attempt: Attempt) -> None:
