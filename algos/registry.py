@@ -176,8 +176,15 @@ def _of_class(name: str, target: str, presets: Presets) -> Agent:
         target=target,
         presets=presets,
         make_schema=lambda: schema_of(_load(target)),
-        find_sources=lambda: (Path(inspect.getfile(_load(target))),),
+        find_sources=lambda: _files_of(_load(target)),
     )
+
+
+def _files_of(agent_class: type) -> tuple[Path, ...]:
+    """Where the class is defined, and what it inherits from its own package."""
+    package = agent_class.__module__.partition(".")[0]
+    own = [base for base in agent_class.__mro__ if base.__module__.partition(".")[0] == package]
+    return tuple(dict.fromkeys(Path(inspect.getfile(base)) for base in own))
 
 
 def _differ(values: list[Any]) -> bool:
@@ -205,7 +212,7 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any
 
 
 LIBRARY: dict[str, str] = {
-    "ppo": "stable_baselines3:PPO",
+    "ppo": "algos.ppo:PPO",
     "dqn": "stable_baselines3:DQN",
     "sac": "stable_baselines3:SAC",
     "td3": "stable_baselines3:TD3",

@@ -10,6 +10,7 @@ import pytest
 import torch
 from gymnasium import spaces
 from stable_baselines3 import A2C as StockA2C
+from stable_baselines3 import PPO as StockPPO
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
@@ -18,6 +19,7 @@ from torch import nn
 from algos.a2c import A2C
 from algos.acktr import ACKTR
 from algos.acting import light_actor
+from algos.ppo import PPO
 from algos.rollouts import LeanRolloutBuffer
 from algos.trpo import TRPO
 
@@ -48,8 +50,9 @@ def test_rollout_equals_sb3s(env: Any) -> None:
 
 
 @pytest.mark.parametrize("env", ["CartPole-v1", "Pendulum-v1"])
-def test_training_equals_sb3s(env: str) -> None:
-    stock, ours = a2c(StockA2C, env).learn(640), a2c(A2C, env).learn(640)
+@pytest.mark.parametrize(("their_class", "our_class"), [(StockA2C, A2C), (StockPPO, PPO)])
+def test_training_equals_sb3s(their_class: type[Any], our_class: type[Any], env: str) -> None:
+    stock, ours = a2c(their_class, env).learn(640), a2c(our_class, env).learn(640)
     for (name, theirs), mine in zip(stock.policy.named_parameters(), ours.policy.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-5, msg=name)
     assert [i["r"] for i in stock.ep_info_buffer] == pytest.approx(

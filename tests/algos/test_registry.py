@@ -220,3 +220,12 @@ def test_sb3_schedules_are_recognised_in_a_signature() -> None:
     values = schema_of(PPO).model_validate({"learning_rate": "lin_3e-4"}).model_dump(mode="json")
     assert values["learning_rate"] == {"linear": [3e-4, 0.0]}
     assert values["n_steps"] == 2048
+
+
+def test_an_agents_code_is_its_class_and_what_that_inherits_from_its_own_package() -> None:
+    assert [path.name for path in get_agent("ppo").sources] == ["ppo.py", "rollouts.py"]
+    assert [path.name for path in get_agent("dqn").sources] == [
+        "dqn.py",
+        "off_policy_algorithm.py",
+        "base_class.py",
+    ]
