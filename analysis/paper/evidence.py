@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from analysis.formats import short_env_id
 from analysis.load import Setting
+from analysis.paper.crowding import crowded
 from analysis.paper.effects import Effect, geometric_mean
 from analysis.paper.schema import Artefacts, Claim
 from analysis.paper.statistics import STATISTICS
@@ -31,6 +32,7 @@ class Finding:
         effect: the statistic; None where ``missing`` says why.
         missing: what is lacking, "" where nothing is.
         stand_in: how an agent differs from the paper's for which it stands in, "" without such.
+        crowded: of a speed, that runs were timed beside others, "" where none was.
         timesteps, most: the smallest and the largest budget of the runs.
     """
 
@@ -40,6 +42,7 @@ class Finding:
     effect: Effect | None = None
     missing: str = ""
     stand_in: str = ""
+    crowded: str = ""
     timesteps: int = 0
     most: int = 0
 
@@ -92,7 +95,8 @@ def _settings(
 def _on(
     claim: Claim, env_id: str, sources: Sources, roles: Mapping[str, str], artefacts: Artefacts
 ) -> Finding:
-    sides, labels, problems, differs = [], [], [], []
+    sides, labels, differs = [], [], []
+    problems: dict[str, list[str]] = {}
     trained = False
     for role in claim.agents:
         settings, label, stand_in = _settings(claim, role, env_id, sources, roles, artefacts)
@@ -101,15 +105,20 @@ def _on(
         trained = trained or any(run.timesteps or run.done for s in settings for run in s.runs)
         problem = _problem(settings)
         if problem:
-            problems.append(f"{label} on {short_env_id(env_id)}: {problem}")
+            problems.setdefault(problem, []).append(label)
         else:
             sides.append(replace(settings[0], runs=tuple(settings[0].done)))
-    found = Finding(env_id, tuple(labels), trained, missing="; ".join(problems), stand_in="; ".join(differs))
+    missing = "; ".join(f"{', '.join(whose)}: {problem}" for problem, whose in problems.items())
+    found = Finding(env_id, tuple(labels), trained, missing=missing, stand_in="; ".join(differs))
     if problems:
         return found
     budgets = [side.n_timesteps for side in sides]
     found = replace(found, timesteps=min(budgets), most=max(budgets))
-    effect = STATISTICS[claim.statistic].measure(sides, _level(claim, env_id))
+    statistic = STATISTICS[claim.statistic]
+    if statistic.timed:
+        timed = [run for side in sides for run in side.runs]
+        found = replace(found, crowded=crowded(timed, sources.get(claim.sweep, ())))
+    effect = statistic.measure(sides, _level(claim, env_id))
     if isinstance(effect, str):
         return replace(found, missing=effect)
     return replace(found, effect=effect)
@@ -144,7 +153,7 @@ def _level(claim: Claim, env_id: str) -> Reference | None:
 
 def _joint(found: Sequence[Finding]) -> Finding:
     effects = [one.effect for one in found if one.effect is not None]
-    problems = dict.fromkeys(one.missing for one in found if one.missing)
+    problems = [f"{short_env_id(one.env_id)}: {one.missing}" for one in found if one.missing]
     return Finding(
         env_id="",
         labels=found[0].labels,

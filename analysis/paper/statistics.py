@@ -40,12 +40,14 @@ class Statistic:
         about: its definition, in a line.
         unit: how it is printed: ``return``, ``count``, ``timesteps``, ``hours`` or ``ratio``.
         agents: how many agents it takes, at least and at most.
+        timed: whether it is a speed, which only runs that had the machine to themselves show.
     """
 
     measure: Measure
     about: str
     unit: str
     agents: tuple[int, int] = (1, 1)
+    timed: bool = False
 
 
 def _last(run: Run, setting: Setting, reference: Reference | None) -> float | None:
@@ -184,7 +186,7 @@ STATISTICS: Mapping[str, Statistic] = {
     "timestep_n": Statistic(timestep_n, "timestep at which that window is complete", "timesteps"),
     "hours_to_level": Statistic(hours_to_level, "hours of training until then", "hours"),
     "training_hours": Statistic(_mean(_per_run(_hours)), "hours of training", "hours"),
-    "steps_per_second": Statistic(_mean(_per_run(_speed)), "timesteps per second", "count"),
+    "steps_per_second": Statistic(_mean(_per_run(_speed)), "timesteps per second", "count", timed=True),
     "best_seeds_top_10": Statistic(
         best_seeds_top_10, "best 10 consecutive episodes, mean of the best 3 of 8 seeds", "return"
     ),
@@ -223,10 +225,14 @@ STATISTICS: Mapping[str, Statistic] = {
         _TWO,
     ),
     "speed_ratio": Statistic(
-        _against(_per_run(_speed), ratio_of_means), "ratio of timesteps per second", "ratio", _TWO
+        _against(_per_run(_speed), ratio_of_means), "ratio of timesteps per second", "ratio", _TWO, timed=True
     ),
     "time_per_step": Statistic(
-        _against(_per_run(_seconds_per_step), ratio_of_means), "ratio of times per timestep", "ratio", _TWO
+        _against(_per_run(_seconds_per_step), ratio_of_means),
+        "ratio of times per timestep",
+        "ratio",
+        _TWO,
+        timed=True,
     ),
     "update_benefit": Statistic(
         _update_benefit, "large over small batch at equal updates, first agent over second", "ratio", (4, 4)

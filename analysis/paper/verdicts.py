@@ -6,8 +6,8 @@ The rules, in the order in which they are asked:
 2. **Inconclusive** whatever the numbers are, on an environment where a run is missing, unfinished or failed;
    where the budget is below the claim's (a smaller budget is never compared as if it were equal) or above it
    (step sizes follow the budget), unless the claim's text holds at any budget; where another agent stands in
-   for the paper's; where fewer than 3 seeds allow no interval. A number that depends on the machine is never
-   held against another machine's.
+   for the paper's; where fewer than 3 seeds allow no interval; where a speed was timed beside other runs of
+   its sweep. A number that depends on the machine is never held against another machine's.
 3. A **direction** says in which region its statistic lies. On one environment it holds where the interval
    lies inside, fails where it lies outside, and is open else. A claim about at least k of n environments is
    reproduced where k hold, contradicted where n - k + 1 fail. It holds at the confidence
@@ -161,7 +161,7 @@ def _obstacle(claim: Claim, one: Finding) -> str:
         return f"needs runs made for {asked} timesteps, has {given}"
     if one.stand_in:
         return one.stand_in
-    return "the paper's machine is another; ratios can be compared" if claim.machine else ""
+    return "the paper's machine is another; ratios can be compared" if claim.machine else one.crowded
 
 
 def _direction(claim: Claim, one: Finding, sure_of_holding: float, sure_of_failing: float) -> _Answer:

@@ -123,6 +123,15 @@ def test_cells_are_those_of_the_paper() -> None:
     assert len([one for one in all_claims() if one.place == "Table 2"]) == 48
 
 
+def test_games_in_two_tables_say_how_these_differ() -> None:
+    for row in paper_table(1):
+        (other,) = [float(one["acktr"]) for one in paper_table(4) if one["env_id"] == row["env_id"]]
+        game = row["env_id"].removesuffix("NoFrameskip-v4").lower()
+        expected = "same number as a mean of 2 seeds" if float(row["acktr_reward"]) == other else "21,500.3"
+        assert expected in claim(f"table4-acktr-{game}").doubt
+    assert claim("table4-acktr-alien").doubt == ""
+
+
 def test_levels_in_the_tables_are_the_reference_levels() -> None:
     for row in paper_table(1):
         assert float(row["human_level"]) == human_level(row["env_id"], "mnih2015")
@@ -153,6 +162,20 @@ def test_sentences_follow_from_the_tables() -> None:
     assert float(swimmer["acktr_episode"]) / float(swimmer["trpo_episode"]) == pytest.approx(
         claim("table2-swimmer-ratio").paper, abs=0.05
     )
+
+
+def test_figure_2_is_slower_than_table_3() -> None:
+    for agent in ("acktr", "a2c"):
+        timesteps, hours = (claim(f"fig2-{what}-{agent}") for what in ("timesteps", "hours"))
+        assert timesteps.paper is not None
+        assert hours.paper is not None
+        speed = timesteps.paper / hours.paper / 3600
+        slowest = min(
+            s for (algo, domain, _), s in paper_speeds().items() if (algo, domain) == (agent, "atari")
+        )
+        assert speed < slowest
+        assert f"{speed:.0f}" in hours.doubt
+        assert f"{slowest:g}" in hours.doubt
 
 
 def test_on_par_with_q_learning_as_defined_gives_the_papers_36() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,7 +55,7 @@ def find(runs: Any) -> Find:
 def test_nothing_at_all(find: Find) -> None:
     (found,) = find()
     assert (found.trained, found.effect, found.labels) == (False, None, ("acktr", "trpo"))
-    assert found.missing == "acktr on Hopper-v5: no run; trpo on Hopper-v5: no run"
+    assert found.missing == "acktr, trpo: no run"
 
 
 def test_agents_by_label(add: Callable[..., None], find: Find) -> None:
@@ -108,14 +110,14 @@ def test_unfinished_runs_leave_it_open(add: Callable[..., None], find: Find, run
     (found,) = find()
     assert found.effect is None
     assert found.trained
-    assert found.missing == f"trpo on Hopper-v5: 1 of 4 runs not finished (1 {state})"
+    assert found.missing == f"trpo: 1 of 4 runs not finished (1 {state})"
 
 
 def test_several_settings_are_not_chosen_from(add: Callable[..., None], find: Find) -> None:
     add("acktr", 1.0)
     add("acktr", 1.0, identity="bbbbbbbb", hyperparameters={"delta": 1.0})
     add("trpo", 1.0)
-    assert find()[0].missing == "acktr on Hopper-v5: 2 settings, expected one"
+    assert find()[0].missing == "acktr: 2 settings, expected one"
 
 
 def test_batches_are_told_apart(add: Callable[..., None], find: Find) -> None:
@@ -128,7 +130,30 @@ def test_batches_are_told_apart(add: Callable[..., None], find: Find) -> None:
         effect = find(batch=size, **changes)[0].effect
         assert effect is not None
         assert effect.at(0.95).estimate == size
-    assert find(batch=160, **changes)[0].missing == "a2c on Hopper-v5: no run"
+    assert find(batch=160, **changes)[0].missing == "a2c: no run"
+
+
+def test_a_speed_timed_beside_another_run_is_named(add: Callable[..., None], find: Find, runs: Any) -> None:
+    for number, agent in enumerate(("a2c", "acktr")):
+        add(agent, 1.0, 1.0, 1.0, sweep="throughput", hyperparameters={"n_envs": 1, "n_steps": 80})
+        for seed, file in enumerate(sorted(runs.root.glob(f"*/{agent}/*/*/seed-*/run.json"))):
+            start = 100.0 * (3 * number + seed)
+            _set(file, attempts=[{"started": start, "provenance": {}}])
+            _set(file.with_name("status.json"), heartbeat=start + 100.0)
+    changes = {"sweep": "throughput", "agents": ["acktr", "a2c"], "statistic": "speed_ratio", "batch": 80}
+    assert find(**changes)[0].crowded == ""
+    add("trpo", 1.0, sweep="throughput", env_id="Ant-v5")  # another, of which the claim does not speak
+    (file,) = runs.root.glob("*/trpo/*/*/seed-0/run.json")
+    _set(file, attempts=[{"started": 250.0, "provenance": {}}])
+    _set(file.with_name("status.json"), heartbeat=310.0)
+    (found,) = find(**changes)
+    assert found.crowded == "2 of the runs were timed beside others: speeds need --jobs 1"
+    assert found.effect is not None
+    assert find(**changes | {"statistic": "score_ratio"})[0].crowded == ""
+
+
+def _set(file: Path, **content: Any) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | content))
 
 
 def test_a_joint_claim_has_one_finding(add: Callable[..., None], find: Find) -> None:
@@ -141,4 +166,4 @@ def test_a_joint_claim_has_one_finding(add: Callable[..., None], find: Find) -> 
     assert found.effect.at(0.95).estimate == pytest.approx(4.0)
     (partial,) = find(envs=["Hopper", "Ant"], **changes)
     assert (partial.effect, partial.trained) == (None, True)
-    assert "no run" in partial.missing
+    assert partial.missing == "Ant-v5: acktr, trpo: no run"

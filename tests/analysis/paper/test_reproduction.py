@@ -124,7 +124,7 @@ def test_three_measurements_decide_table_3(runs: Any) -> None:
                 algo=algo,
                 env_id="BreakoutNoFrameskip-v4",
                 seed=seed,
-                n_timesteps=3_200,
+                n_timesteps=102_400,
                 steps_per_second=speed + seed,
                 hyperparameters={"n_envs": 32, "n_steps": 20},
             )

@@ -151,10 +151,16 @@ def test_nothing_trained_is_not_run_and_something_missing_is_open() -> None:
     assert judge(direction(2), [nothing, finding(spread(5.0, 1.0, 5))]).outcome == "inconclusive"
 
 
-def test_a_stand_in_and_another_machine_decide_nothing() -> None:
+def test_a_stand_in_a_crowd_and_another_machine_decide_nothing() -> None:
     one = finding(spread(100.0, 1.0, 5), stand_in="trpo-2048 stands in for trpo")
     assert judge(value(100.0), [one]).outcome == "inconclusive"
     assert judge(direction(), [one]).outcome == "inconclusive"
+    beside = finding(spread(100.0, 1.0, 5), crowded="timed beside others")
+    for claim in (value(100.0), direction()):
+        assert (judge(claim, [beside]).outcome, judge(claim, [beside]).why) == (
+            "inconclusive",
+            "timed beside others",
+        )
     found = verdict(value(100.0, machine=True), spread(100.0, 1.0, 5))
     assert found.outcome == "inconclusive"
     assert "machine" in found.why
