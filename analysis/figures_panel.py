@@ -146,11 +146,14 @@ def say(axes: Axes, text: str) -> None:
 
 
 def note(axes: Axes, lines: Sequence[str], *, above: bool = False) -> None:
-    """Write small lines into the lower right corner of a panel, or into the upper one."""
-    y, anchor = (0.99, "top") if above else (0.01, "bottom")
-    small: dict[str, Any] = {"fontsize": 7, "color": "#555555", "ha": "right", "va": anchor, "zorder": 4}
+    """Write small lines into the lower right corner of a panel, or into the upper left one.
+
+    Curves rise from the lower left to the upper right.
+    """
+    x, y, side, anchor = (0.01, 0.99, "left", "top") if above else (0.99, 0.01, "right", "bottom")
+    small: dict[str, Any] = {"fontsize": 7, "color": "#555555", "ha": side, "va": anchor, "zorder": 4}
     if lines:
-        axes.text(0.99, y, "\n".join(lines), transform=axes.transAxes, **small)
+        axes.text(x, y, "\n".join(lines), transform=axes.transAxes, **small)
 
 
 def tidy(axes: Axes, axis: Axis = "timesteps", limit: float = 0.0) -> None:

@@ -89,9 +89,11 @@ def _draw_panel(
     drawn = len(axes.lines) > 0
     if drawn:
         draw_published(axes, panel.env_id, figure.public, until)
-    else:
-        axes.set_yticks([])
     tidy(axes, panel.axis, until if panel.axis == "timesteps" else reached)
+    if not drawn:
+        axes.set_yticks([])
+        if panel.axis != "timesteps":  # how far it would go is not known
+            axes.set_xticks([])
     axes.set_title(panel.title, fontsize=10)
     return drawn
 
