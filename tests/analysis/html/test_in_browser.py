@@ -18,6 +18,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 from analysis.report import Report
 
 WIDTHS = (400, 1600)
+PATIENCE = 60
+"""Seconds; a machine may have other work."""
 CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
 SWITCHES = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
 
@@ -64,6 +66,10 @@ def show(driver: Chrome, width: int = 1600, theme: str = "light", media: str = "
         {"name": "prefers-reduced-motion", "value": "reduce"},
     ]
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
+    # The page hears of either later.
+    settled = """return innerWidth === arguments[0] && matchMedia(arguments[1]).matches
+        && matchMedia(`(prefers-color-scheme: ${arguments[2]})`).matches"""
+    WebDriverWait(driver, PATIENCE).until(lambda d: d.execute_script(settled, width, media, theme))
 
 
 @pytest.fixture
@@ -138,7 +144,9 @@ def test_a_link_opens_its_run(browser: Chrome) -> None:
     body = target.find_element(By.CSS_SELECTOR, ".body")
     assert not body.is_displayed()
     link.click()
-    WebDriverWait(browser, 20).until(visibility_of(body))  # the page hears of its new address after the click
+    WebDriverWait(browser, PATIENCE).until(
+        visibility_of(body)
+    )  # the page hears of its new address after the click
     assert 0 <= browser.execute_script("return arguments[0].getBoundingClientRect().top", target) < 900
     target.find_element(By.TAG_NAME, "summary").click()
     assert not body.is_displayed()

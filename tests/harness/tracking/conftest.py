@@ -16,6 +16,8 @@ from harness.spec import RunSpec
 
 API_KEY = "0123456789abcdef" * 2 + "01234567"
 BATCH = 10
+CLIENT_SECONDS = 180
+"""How long the client waits for its own process and for the server; a machine may have other work."""
 
 
 def load_here(name: str) -> ModuleType:
@@ -27,6 +29,12 @@ def load_here(name: str) -> ModuleType:
     sys.modules[spec.name] = module  # where dataclasses look for it
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(autouse=True)
+def patient_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_X_SERVICE_WAIT", str(CLIENT_SECONDS))
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", str(CLIENT_SECONDS))
 
 
 @pytest.fixture

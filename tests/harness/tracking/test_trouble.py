@@ -33,7 +33,7 @@ seeds: 1
 envs: [CartPole-v1]
 algos: [a2c]
 device: cpu
-tracking: {wandb: {mode: online, project: p, finish_seconds: 2}}
+tracking: {wandb: {mode: online, project: p, finish_seconds: 15}}  # enough for the client to be at the server
 """
 
 
@@ -57,7 +57,7 @@ def test_the_run_ends_when_it_ends(
         jobs=1,
         observer=tracked(Observer(), settings),
     )
-    assert time.time() - run.record.status()["at"] < FINISH_SECONDS + 10
+    assert time.time() - run.record.status()["at"] < CLIENT_SECONDS / 2
     assert outcome.exit_code == 0
     assert "harness wandb push" in run.record.log_file.read_text()
 
@@ -79,6 +79,6 @@ def test_a_real_sweep_with_a_server_that_never_answers(server: Any, tmp_path: Pa
     status = log.with_name("status.json")
     assert '"done"' in status.read_text()
     assert ended - status.stat().st_mtime < CLIENT_SECONDS / 2
-    assert "the tracker was not done 2 s after the run's end" in log.read_text()
+    assert "the tracker was not done 15 s after the run's end" in log.read_text()
     assert server.requests
     assert os.environ["WANDB_API_KEY"] not in done.stdout + done.stderr + log.read_text()
