@@ -89,7 +89,7 @@ def test_tiers_have_their_own_sweeps() -> None:
 
 def test_a_table_beside_the_papers(runs: Any) -> None:
     for agent, score in (("acktr", 19.0), ("acktr-paper", -20.0)):
-        for seed in range(3):
+        for seed in range(5):
             runs.add(
                 [score + 0.1 * seed] * 200,
                 sweep="atari6_50m",
@@ -105,7 +105,7 @@ def test_a_table_beside_the_papers(runs: Any) -> None:
     assert rows["table1-acktr-pong", "acktr"]["verdict"] == "reproduced"
     assert rows["table1-acktr-pong", "acktr-paper"]["verdict"] == "contradicted"
     assert rows["table1-acktr-pong", "acktr"]["paper"] == 20.9
-    assert rows["table1-acktr-pong", "acktr"]["measured"] == pytest.approx(19.1)
+    assert rows["table1-acktr-pong", "acktr"]["measured"] == pytest.approx(19.2)
     assert rows["table1-acktr-pong-episode", "acktr"]["verdict"] == "contradicted"  # N is 1, the paper's 904
     assert rows["table1-acktr-pong-episode", "acktr-paper"]["measured"] is None
     assert rows["table1-a2c-pong", "a2c"]["verdict"] == "not run"
