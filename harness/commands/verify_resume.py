@@ -102,7 +102,7 @@ def _print(verdict: Verdict) -> None:
             typer.echo(f"run {one.run}, {one.what}: {one.difference}")
     what = "exact" if verdict.exact else "NOT exact"
     typer.echo(
-        f"resume is {what}: {len(verdict.interruptions)} interruptions, {verdict.resumed} of them after a "
+        f"resume is {what}: {len(verdict.interruptions)} interruptions, {verdict.resumed} resumed from a "
         "checkpoint, wall-clock columns aside"
     )
     if not verdict.resumed:

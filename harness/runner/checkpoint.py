@@ -165,7 +165,7 @@ def open_checkpoint(directory: Path) -> Checkpoint:
     try:
         body = json.loads(path.read_bytes())
         digest = body.pop("sha256")
-    except (FileNotFoundError, ValueError, AttributeError, KeyError):
+    except (FileNotFoundError, ValueError, AttributeError, TypeError, KeyError):
         raise CheckpointDamaged(f"{path}: missing or no manifest") from None
     if digest != _digest(body):
         raise CheckpointDamaged(f"{path}: its content does not match its checksum")

@@ -57,7 +57,7 @@ class Verdict:
     Attributes:
         whole_seconds: what the uninterrupted run took.
         interruptions: every kill, in order.
-        resumed: attempts that went on from a checkpoint; the others began anew.
+        resumed: how many of them were gone on from; after the others the run began anew, or was at its end.
         comparisons: three for each interrupted run.
     """
 
@@ -137,7 +137,7 @@ class _Verification:
             self._interrupt(record, number, kinds, verdict)
             self._finish(record)
             self._same_code(whole, record)
-            verdict.resumed += sum(attempt["resumed_at"] > 0 for attempt in record.attempts)
+            verdict.resumed += resumed(record)
             verdict.comparisons += compare(whole, record, number)
         return verdict
 
@@ -189,6 +189,11 @@ _SIGNALS = {
     Kill.SIGUSR2: signal.SIGUSR2,
     Kill.POWER_CUT: signal.SIGKILL,
 }
+
+
+def resumed(record: RunRecord) -> int:
+    """Attempts at a run that went on in the middle of it."""
+    return sum(0 < attempt["resumed_at"] < record.spec["n_timesteps"] for attempt in record.attempts)
 
 
 def _tear(record: RunRecord, draw: random.Random) -> None:

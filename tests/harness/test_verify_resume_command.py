@@ -51,7 +51,7 @@ def test_an_exact_resume(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 0
     assert "SIGKILL, power cut   identical      identical      identical" in result.stdout
     assert result.stdout.endswith(
-        "resume is exact: 2 interruptions, 1 of them after a checkpoint, wall-clock columns aside\n"
+        "resume is exact: 2 interruptions, 1 resumed from a checkpoint, wall-clock columns aside\n"
     )
     assert result.stderr == "whole run: 1.0 s\n"
     ((spec, _, kills, options),) = calls

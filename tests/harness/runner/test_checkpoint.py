@@ -104,6 +104,14 @@ def test_damage_is_found_in_every_file(root: Path, name: str, damage: str) -> No
         open_checkpoint(directory)
 
 
+@pytest.mark.parametrize("text", ["", "[]", "null", "7", "{}", "\0\0"])
+def test_a_manifest_that_is_none_is_damage(root: Path, text: str) -> None:
+    directory = write(root, 5)
+    (directory / "manifest.json").write_text(text)
+    with pytest.raises(CheckpointDamaged, match=r"manifest\.json: missing or no manifest"):
+        open_checkpoint(directory)
+
+
 def test_another_version_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.runner.checkpoint.CHECKPOINT_VERSION", 99)
     directory = write(root, 5)

@@ -14,7 +14,7 @@ import torch
 from harness.records import RunRecord
 from harness.runner.compare import compare
 from harness.runner.exit_codes import ExitCode
-from harness.runner.verify import Kill, verify_resume
+from harness.runner.verify import Kill, resumed, verify_resume
 from harness.spec import RunSpec
 
 MakeRun = Callable[..., RunRecord]
@@ -49,6 +49,7 @@ def verify(case: str, kills: int, make_run: MakeRun, tmp_path: Path) -> None:
     assert [one.difference for one in verdict.comparisons] == [None] * len(verdict.comparisons)
     assert len(verdict.interruptions) == kills
     assert verdict.exact
+    assert verdict.resumed <= kills
     assert len(RunRecord(tmp_path / "whole").progress()) >= 3
     for one in verdict.interruptions:
         asked = one.kind in (Kill.SIGTERM, Kill.SIGUSR2)
@@ -65,6 +66,13 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(case: str, make_run: Mak
 @pytest.mark.parametrize("case", CASES)
 def test_however_often(case: str, make_run: MakeRun, tmp_path: Path) -> None:
     verify(case, 12, make_run, tmp_path)
+
+
+def test_what_began_anew_or_was_at_its_end_was_not_resumed(make_run: MakeRun) -> None:
+    record = make_run("a2c", PENDULUM, 300)
+    for at in (0, 0, 50, 250, 300):
+        record.begin_attempt({}, resumed_at=at)
+    assert resumed(record) == 2
 
 
 def change_a_weight(record: RunRecord) -> None:
