@@ -344,6 +344,9 @@ class KFAC(Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Resume: what follows equals what would have followed, bit for bit on the CPU.
 
+        The state of a generator fits generators of its own kind of device; from another kind, this one goes on
+        with its own.
+
         Raises:
             ValueError: the state is not from KFAC, or from another `damping_mode`.
         """
@@ -359,9 +362,14 @@ class KFAC(Optimizer):
         extra = copy.deepcopy(extra)
         self._observer.updates, self._steps = extra["updates"], extra["steps"]
         self.counters = {name: extra["counters"][name].to(self.counters[name].device) for name in _COUNTERS}
-        self._observer.generator.set_state(extra["generator"].cpu())
+        self._restore_generator(extra["generator"].cpu())
         self._refresh.restore(extra["pending"], extra["pending_due"], self._observer.generator.device)
         self._observer.forget()
+
+    def _restore_generator(self, saved: Tensor) -> None:
+        generator = self._observer.generator
+        if len(saved) == len(generator.get_state()):
+            generator.set_state(saved)
 
     def __getstate__(self) -> dict[str, Any]:
         own = ("model", "options", "free", "last", "counters", "_observer", "_refresh", "_blocks", "_steps")

@@ -131,3 +131,16 @@ def test_a_foreign_state_is_refused_in_one_line() -> None:
     _, eigen = make({"damping_mode": "eigen"})
     with pytest.raises(ValueError, match="damping_mode='eigen', this optimizer 'factored'"):
         opt.load_state_dict(eigen.state_dict())
+
+
+def test_a_state_from_another_kind_of_device_leaves_the_generator_as_it_is() -> None:
+    _, saved = make({})
+    update(saved, torch.Generator().manual_seed(1))
+    state = saved.state_dict()
+    state["kfac"]["generator"] = torch.zeros(16, dtype=torch.uint8)  # CUDA's has 16 bytes, the CPU's 5056
+    _, opt = make({"seed": 7})
+    opt.load_state_dict(state)
+    assert opt.state_dict()["kfac"]["updates"] == 1
+    assert torch.equal(
+        opt.state_dict()["kfac"]["generator"], make({"seed": 7})[1].state_dict()["kfac"]["generator"]
+    )
