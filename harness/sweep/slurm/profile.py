@@ -12,12 +12,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     ValidationError,
 )
 
 from harness.spec import SpecError, WholeNumber
-from harness.sweep.problems import did_you_mean, first_problem
+from harness.sweep.problems import did_you_mean, first_problem, unknown_key
 from harness.yaml_source import read_document
 
 PROFILES = Path("slurm")
@@ -25,8 +24,21 @@ SLURM_CLOCK_SECONDS = 60
 """Slurm looks at time limits about once a minute, so its signal can come this much early."""
 
 _WALLTIME = re.compile(r"^(?:(\d{1,3})-)?(\d{1,3}):(\d\d)(?::(\d\d))?\Z")
+_SECRET = re.compile(
+    r"""\b(\w*(?:API_?KEY|ACCESS_KEY|TOKEN|SECRET|PASSWORD|PASSWD))\s*=\s*["']?[^\s"'$`]""", re.IGNORECASE
+)
+"""A variable by whose name its value is secret, and a value that is not read from elsewhere."""
+
 Count = Annotated[WholeNumber, Field(ge=1, le=100_000)]
-Word = Annotated[str, StringConstraints(pattern=re.compile(r"^[^\s'\"\\`$;&|<>]+\Z"))]
+
+
+def _word(value: str) -> str:
+    if not re.match(r"^[^\s'\"\\`$;&|<>]+\Z", value):
+        raise ValueError("expected a name without spaces, quotes and signs that a shell reads")
+    return value
+
+
+Word = Annotated[str, AfterValidator(_word)]
 """A name that Slurm knows; whatever a shell would read otherwise than as it stands is refused."""
 
 
@@ -48,6 +60,12 @@ def _minutes(value: Any) -> int:
 def _line(value: str) -> str:
     if "\n" in value or "\0" in value:
         raise ValueError("expected one line")
+    secret = _SECRET.search(value)
+    if secret:
+        raise ValueError(
+            f"expected no secrets, since this is written to files, got a value for {secret.group(1)}; "
+            "export it before submitting, or have the job read it"
+        )
     return value
 
 
@@ -190,6 +208,9 @@ def load_profile(name: str) -> Profile:
             f"expected {', '.join(known)}, or a profile's YAML file" + did_you_mean(name, known)
         )
     document = read_document(path)
+    if "name" in document.data:
+        keys = [key for key in Profile.model_fields if key != "name"]
+        raise document.error(("name",), unknown_key("name", keys))
     try:
         profile = Profile.model_validate({"name": path.stem, **document.data})
     except ValidationError as error:

@@ -51,7 +51,8 @@ def test_walltimes(text: str, minutes: int, tmp_path: Path) -> None:
             "1: walltime: expected more than signal_seconds (120) and half a minute, got 120 s",
         ),
         ('walltime: "1:00:00"\npartitions: gpu', "2: partitions: unknown key; did you mean 'partition'?"),
-        ('walltime: "1:00:00"\npartition: "gpu; rm -rf ~"', "2: partition: expected"),
+        ('walltime: "1:00:00"\npartition: "gpu; rm -rf ~"', "2: partition: expected a name without spaces"),
+        ('walltime: "1:00:00"\nname: other', "2: name: unknown key"),
         ('walltime: "1:00:00"\nruns_per_gpu: 0', "2: runs_per_gpu: expected a number >= 1, got 0"),
         ('walltime: "1:00:00"\nruns_per_job: many', "2: runs_per_job: expected a whole number, got"),
         ('walltime: "1:00:00"\nmem_gb_per_run: .inf', "2"),
@@ -60,6 +61,12 @@ def test_walltimes(text: str, minutes: int, tmp_path: Path) -> None:
         ('walltime: "1:00:00"\noptions: {time: 5}', "2: options: expected sbatch options that have no key"),
         ('walltime: "1:00:00"\noptions: {"--nice": 5}', "2: options: expected sbatch options without dashes"),
         ('walltime: "1:00:00"\noptions: {comment: "a\\nrm"}', "2: options: expected one line"),
+        (
+            'walltime: "1:00:00"\nsetup: [module load x, export WANDB_API_KEY=0123]',
+            "2: setup.1: expected no secrets, since this is written to files, got a value for WANDB_API_KEY;",
+        ),
+        ('walltime: "1:00:00"\noptions: {export: "ALL,HF_TOKEN=0123"}', "got a value for HF_TOKEN; "),
+        ('walltime: "1:00:00"\nsrun_args: ["--x=my_password=0123"]', "got a value for my_password; "),
     ],
 )
 def test_a_mistake_is_one_line(text: str, message: str, tmp_path: Path) -> None:
@@ -70,6 +77,18 @@ def test_a_mistake_is_one_line(text: str, message: str, tmp_path: Path) -> None:
     assert line.startswith(f"{path}:")
     assert message in line
     assert "\n" not in line
+    assert "0123" not in line
+
+
+def test_lines_that_only_look_like_secrets(tmp_path: Path) -> None:
+    lines = [
+        "export WANDB_API_KEY=$(cat ~/.key)",
+        'export HF_TOKEN="$OTHER"',
+        "export TOKENIZERS_PARALLELISM=false",
+        "export MAX_TOKENS=5",
+        "export KEY_FILE=~/.key",
+    ]
+    assert load_profile(written(tmp_path, f'walltime: "1:00:00"\nsetup: {lines!r}')).setup == lines
 
 
 def test_an_unknown_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
