@@ -6,15 +6,15 @@ import signal
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from harness.records import RecordError, State
+from harness.records import RecordError, RunRecord, State
 from harness.sweep.plan import PlannedRun
 from harness.sweep.state import found_state
-from harness.sweep.worker import Command, Worker
+from harness.sweep.worker import Command, NotStarted, Worker
 
 EXIT_STOPPED = 130
 RESTARTS = 1
@@ -180,8 +180,11 @@ class _Supervisor:
                     continue
                 self.workers.append(Worker(run, self.command, self.places[0], self._environment()))
                 del self.places[0]
-            except (OSError, RecordError) as error:
+            except RecordError as error:
                 self._note(run, "failed", f"could not be started: {error}")
+            except (OSError, NotStarted) as error:
+                self._note(run, "failed", f"could not be started: {error}")
+                _leave_failed(run.record, f"could not be started: {error}")
             else:
                 self.observer.started(run)
 
@@ -248,3 +251,11 @@ class _Supervisor:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _leave_failed(record: RunRecord, error: str) -> None:
+    """Make the record of a run that could not be started say so, as far as it can be written."""
+    with suppress(OSError, RecordError):
+        status = record.status()
+        kept = {key: status[key] for key in ("timesteps", "n_timesteps") if key in status}
+        record.set_status("failed", **kept, error=error)

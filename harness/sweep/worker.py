@@ -20,6 +20,8 @@ from harness.sweep.extend import create_record
 from harness.sweep.plan import PlannedRun
 
 Command = Callable[[Path], list[str]]
+"""A worker's command line, given its run directory; may raise :class:`NotStarted`."""
+
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -74,6 +76,10 @@ def runner_options(
     return options + ["--tensorboard"] * tensorboard
 
 
+class NotStarted(Exception):
+    """The run is not to be started; the message says why."""
+
+
 class Worker:
     """A started run.
 
@@ -88,6 +94,7 @@ class Worker:
 
     Raises:
         OSError: the directory cannot be written or the process not started.
+        NotStarted: the command says so.
     """
 
     def __init__(

@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -32,7 +31,7 @@ from harness.sweep.slurm.submit import submit_shares
 from harness.sweep.state import FRESH_SECONDS, found_state
 from harness.sweep.supervisor import supervise
 from harness.sweep.trackers import tracked
-from harness.sweep.worker import THREAD_VARIABLES
+from harness.sweep.worker import THREAD_VARIABLES, NotStarted
 from harness.tracking.settings import WandbBlock
 
 MAX_IDLE_STARTS = 5
@@ -88,9 +87,9 @@ class Share:
 
     def run(self) -> int:
         """Supervise the runs; return the process's exit code."""
-        changed = difference(self.content["code"], code_now())
+        changed = self._changed()
         if changed:
-            return self._refuse(f"the code is not that of the submission: {changed}; submit again")
+            return self._refuse(changed)
         self._note_start()
         self._wait_for_others()
         runs = [run for record in self.records if (run := self._open(record)) is not None]
@@ -114,7 +113,15 @@ class Share:
         reserved = self.wandb.finish_seconds if self.wandb.enabled else 0.0
         return max(5.0, self.profile.grace_seconds - reserved)
 
+    def _changed(self) -> str | None:
+        """How the code differs from the submission's; ``None`` if it does not."""
+        agents = {str(record.spec["algo"]) for record in self.records}
+        changed = difference(self.content["code"], code_now(agents))
+        return f"the code is not that of the submission: {changed}; submit again" if changed else None
+
     def _command(self, directory: Path) -> list[str]:
+        if changed := self._changed():  # since the job began
+            raise NotStarted(changed)
         return [sys.executable, *self.content["runner"], str(directory), *self.content["options"]]
 
     def _open(self, record: RunRecord) -> PlannedRun | None:
@@ -134,8 +141,10 @@ class Share:
 
     def _wait_for_others(self) -> None:
         """After a node died its workers' heartbeats look alive for a moment; wait until they are old."""
-        deadline = time.time() + FRESH_SECONDS + 5
-        while time.time() < deadline and any(found_state(record)[0] == "running" for record in self.records):
+        deadline = time.monotonic() + FRESH_SECONDS + 5
+        while time.monotonic() < deadline:
+            if all(found_state(record)[0] != "running" for record in self.records):
+                return
             time.sleep(1.0)
 
     def _withdrawn_now(self, record: RunRecord) -> bool:
@@ -176,10 +185,10 @@ class Share:
                 )
                 record.set_status("failed", **_progress(record), error=reason)
             return int(ExitCode.FAILED)
-        self._continue(left)
+        self._continue()
         return int(ExitCode.PREEMPTED)
 
-    def _continue(self, left: Sequence[RunRecord]) -> None:
+    def _continue(self) -> None:
         """Back into the queue, or a follow-up; if neither works, ``harness sweep`` submits the rest again."""
         if self.profile.requeue:
             try:
@@ -188,6 +197,9 @@ class Share:
                 return
             except SlurmError as error:
                 print(f"not put back into the queue: {error}", flush=True)
+        left = self._unfinished()
+        if not left:  # a cancelled job cannot be put back either
+            return
         content = {key: self.content[key] for key in ("sweep", "runner", "options", "code", "wandb")}
         try:
             _, job_id = submit_shares(

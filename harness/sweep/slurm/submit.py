@@ -51,7 +51,7 @@ def submit_runs(
     Raises:
         SlurmError: Slurm refuses one, or the disk is full; those before it stay submitted.
     """
-    code = code_now()
+    code = code_now(run.spec.algo for array in arrays for job in array for run in job.runs)
     for array in arrays:
         with _writing(sweep_directory):
             for job in array:
@@ -92,9 +92,10 @@ def submit_shares(
         SlurmError: Slurm refuses it, or the disk is full; nothing is left of it.
     """
     root = sweep_directory.resolve()
-    if "%" in str(root):
+    odd = next((sign for sign in "%\\\n" if sign in str(root)), None)
+    if odd:
         raise SlurmError(
-            f"--runs-dir {sweep_directory.parent}: expected no '%' in it; Slurm replaces what follows"
+            f"--runs-dir {str(sweep_directory.parent)!r}: expected no {odd!r} in it; Slurm reads it otherwise"
         )
     names = [f"share-{index:04d}.json" for index in range(len(shares))]
     resolved = [[run.resolve() for run in share] for share in shares]

@@ -17,7 +17,7 @@ import pytest
 from harness.records import RunRecord, State, find_runs
 from harness.sweep.plan import PlannedRun
 from harness.sweep.supervisor import Observer, supervise
-from harness.sweep.worker import THREAD_VARIABLES, Command, runner_command
+from harness.sweep.worker import THREAD_VARIABLES, Command, NotStarted, runner_command
 
 MakeRun = Callable[..., PlannedRun]
 SCRIPT = Path(__file__).with_name("supervise_fakes.py")
@@ -108,6 +108,19 @@ def test_a_command_that_does_not_exist_is_a_failed_run(fake_run: MakeRun) -> Non
     outcome = supervise([run], lambda directory: ["/nowhere/python"], jobs=1, poll=0.02)
     assert outcome.exit_code == 1
     assert "No such file" in str(run.record.status()["error"])
+
+
+def test_a_run_that_is_not_to_be_started_says_why_in_its_record(fake_run: MakeRun) -> None:
+    def command(directory: Path) -> list[str]:
+        raise NotStarted("not today")
+
+    run = fake_run(0)
+    run.record.create(run.spec.to_json(), "s")
+    outcome = supervise([run], command, jobs=1, poll=0.02)
+    assert outcome.runs("failed") == [(run, "could not be started: not today")]
+    status = run.record.status()
+    assert (status["state"], status["error"]) == ("failed", "could not be started: not today")
+    assert status["n_timesteps"] == run.spec.n_timesteps
 
 
 def test_another_start_leaves_the_record_for_the_worker_to_go_on_with(

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from harness.sweep.plan import PlannedRun
+from harness.sweep.slurm.code import code_now
+from harness.sweep.slurm.commands import SlurmError
 from harness.sweep.slurm.job import MAX_IDLE_STARTS, Share, run_share
 from harness.sweep.slurm.packing import PackedJob
 from harness.sweep.slurm.profile import Profile
@@ -89,6 +91,54 @@ def test_other_code_than_at_submission_is_refused(
     assert not (run.record.directory / "journal.txt").exists()
 
 
+def test_code_that_changes_while_the_job_runs_is_refused_by_the_next_run(
+    submitted: Submit, counting_run: MakeRun, profile: MakeProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run at a time: the first is done with the code of the submission, the second is not begun."""
+    first, second = runs = [counting_run(seed, 3) for seed in range(2)]
+    submission = submitted(runs, profile(gpus_per_job=1, runs_per_job=2))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    code = json.loads((submission.directory / "share-0000.json").read_text())["code"]
+
+    def now(agents: set[str]) -> dict[str, object]:
+        assert agents == {"a2c"}
+        begun = (first.record.directory / "journal.txt").exists()
+        return {**code, "digest": "0" * 16} if begun else code
+
+    monkeypatch.setattr("harness.sweep.slurm.job.code_now", now)
+    assert run_here(submission) == 1
+    assert first.record.status()["state"] == "done"
+    status = second.record.status()
+    assert status["state"] == "failed"
+    assert status["error"] == (
+        "could not be started: the code is not that of the submission: other code; submit again"
+    )
+    assert not (second.record.directory / "journal.txt").exists()
+
+
+def test_other_packages_code_is_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent's and an environment's package, found without importing them."""
+    for name, group in (("their_agent", "harness.algos"), ("their_env", "harness.envs")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise RuntimeError('imported')\n")
+        (tmp_path / name / "inner.py").write_text("x = 1\n")
+        facts = tmp_path / f"{name}-1.0.dist-info"
+        facts.mkdir()
+        (facts / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
+        (facts / "entry_points.txt").write_text(f"[{group}]\n{name} = {name}.inner:Thing\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def digests() -> tuple[str, str]:
+        return code_now(["their_agent"])["digest"], code_now(["a2c"])["digest"]
+
+    with_it, without = digests()
+    (tmp_path / "their_agent" / "inner.py").write_text("x = 2\n")
+    assert digests() != (with_it, without)
+    assert digests()[1] == without  # its runs do not depend on the agent
+    (tmp_path / "their_env" / "inner.py").write_text("x = 2\n")
+    assert digests()[1] != without
+
+
 @pytest.mark.parametrize(("number", "put_back"), [(signal.SIGUSR2, True), (signal.SIGTERM, False)])
 def test_usr2_puts_the_job_back_and_term_does_not(
     number: signal.Signals,
@@ -139,6 +189,24 @@ def test_a_cancelled_run_is_not_put_back(
     assert ["scontrol", "requeue", "101"] not in calls(fake_slurm)
 
 
+def test_a_job_that_is_cancelled_while_it_is_put_back_has_no_follow_up(
+    submitted: Submit, counting_run: MakeRun, profile: MakeProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slurm refuses to put a cancelled job back; that is no reason to submit another."""
+    run = counting_run(0, 600)
+    submission = submitted([run], profile())
+
+    def refused(job_id: str) -> None:
+        submission.cancel(submission.content["shares"][0]["runs"])
+        raise SlurmError("scontrol: Job/step already completing or completed")
+
+    monkeypatch.setattr("harness.sweep.slurm.job.requeue", refused)
+    thread = signal_once_counting(run, signal.SIGUSR2)
+    assert run_here(submission) == 75
+    thread.join()
+    assert len(Jobs(run.record.directory.parents[3]).submissions) == 1
+
+
 def test_a_run_that_never_comes_further_is_not_put_back_for_ever(
     submitted: Submit, counting_run: MakeRun, profile: MakeProfile, fake_slurm: Path
 ) -> None:
@@ -180,7 +248,7 @@ def test_a_signal_before_the_supervisor_listens(
     run = counting_run(0, 2)
     submission = submitted([run], profile())
 
-    def interrupted() -> dict[str, object]:
+    def interrupted(agents: set[str]) -> dict[str, object]:
         os.kill(os.getpid(), number)
         return {}
 
