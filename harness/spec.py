@@ -66,6 +66,12 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=100)]
 """A name that is one path component: letters, digits, '.', '_' and '-', not beginning with a dot."""
 
 
+def check_name(sweep: str) -> None:
+    """Raise :class:`SpecError` unless ``sweep`` can be a sweep's name."""
+    if not NAME_PATTERN.match(sweep):
+        raise SpecError(f"{sweep!r}: is no sweep's name; expected letters, digits, '.', '_' and '-' only")
+
+
 class RunSpec(BaseModel):
     """One run, complete and resolved.
 

@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from harness.commands.output import counted
 from harness.commands.stages import next_stage, print_stage, print_waiting
+from harness.sweep.slurm.submissions import count_cancellations
 
 if TYPE_CHECKING:
     from harness.sweep.expand import Sweep
@@ -60,6 +63,7 @@ class Feed:
         self.submitted: set[Path] = set()
         self.left = 0
         self._last = time.monotonic()
+        self._cancellations = count_cancellations(runs_dir / content.name)
 
     def more(self) -> bool:
         """Submit what there is room for; whether there was anything. To be called under the sweep's lock."""
@@ -98,6 +102,10 @@ class Feed:
         before = len(self.submitted)
         try:
             with lock(self.runs_dir / self.content.name, f"sweep {self.content.name!r}"):
+                if count_cancellations(self.runs_dir / self.content.name) != self._cancellations:
+                    typer.echo("cancelled meanwhile: nothing more is submitted", err=self.quiet)
+                    self.left = 0
+                    return active
                 self.more()
         except Locked:  # another process is at it
             self._last = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 FOLLOW_SECONDS = 0.5
 STATE_SECONDS = 2.0
+QUEUE_SECONDS = 5.0
+SWEEP_ABOVE = 3
+"""Of a run directory's parents, the sweep's."""
 
 
 def logs(
@@ -33,8 +36,12 @@ def logs(
     record = RunRecord(run_dir)
     path = record.log_file
     try:
+        if follow:
+            _wait_for_start(record)
         text = path.read_bytes()
     except FileNotFoundError:
+        if record.run_file.exists():
+            raise SpecError(f"{run_dir}: was not started yet; {_look_at(record)}") from None
         raise RecordError(f"{path}: no such file; expected a directory as in runs/<sweep>/…/seed-0") from None
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({error.strerror})") from None
@@ -43,6 +50,35 @@ def logs(
     if follow:
         for more in _following(record, len(text)):
             typer.echo(more, nl=False)
+
+
+def _wait_for_start(record: RunRecord) -> None:
+    """Wait while the run is in a queue and has no log yet."""
+    said = False
+    while not record.log_file.exists() and record.run_file.exists():
+        if _found(record)[0] != "queued":
+            return
+        if not said:
+            typer.echo("queued; waiting for its start", err=True)
+            said = True
+        time.sleep(QUEUE_SECONDS)
+
+
+def _look_at(record: RunRecord) -> str:
+    """What is known of a run without a log."""
+    state, status = _found(record)
+    return str(status.get("error") or f"it is {state}")
+
+
+def _found(record: RunRecord) -> tuple[str, dict[str, Any]]:
+    """Its state and status; the scheduler is asked too."""
+    from harness.records import RunRecord
+    from harness.sweep.slurm.submissions import Jobs
+    from harness.sweep.state import found_state
+
+    resolved = RunRecord(record.directory.resolve())
+    above = resolved.directory.parents
+    return found_state(resolved, Jobs(above[SWEEP_ABOVE]).of if len(above) > SWEEP_ABOVE else None)
 
 
 def _following(record: RunRecord, position: int) -> Iterator[str]:

@@ -22,6 +22,7 @@ AllowCodeChange = Annotated[
 ]
 RUNS_DIR = Path("runs")
 PLAIN_WIDTH = 200
+SILENT = "squeue does not answer: runs that a job held count as queued or running until it does"
 
 
 def print_json(content: Any) -> None:

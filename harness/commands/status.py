@@ -10,13 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.output import RUNS_DIR, Json, RunsDir, console, print_json, print_table
+from harness.commands.output import (
+    RUNS_DIR,
+    SILENT,
+    Json,
+    RunsDir,
+    console,
+    counted,
+    print_json,
+    print_table,
+)
 from harness.records import RunRecord
 
 if TYPE_CHECKING:
     from harness.sweep.status import SweepStatus
 
 WATCH_SECONDS = 5.0
+N_SHOWN = 20
 
 
 def status(
@@ -60,17 +70,17 @@ def follow(sweep: str, runs_dir: Path, as_json: bool, again: Callable[[bool], bo
 
 
 def show(content: SweepStatus) -> None:
-    """Print the table, and a line per failed or lost run."""
+    """Print the table, a line for each of the first runs that went wrong, and whether Slurm is silent."""
     from harness.sweep.display import duration, number
     from harness.sweep.status import COUNTED
 
-    counted = [state for state in COUNTED if any(row.counts[state] for row in content.rows)]
-    columns = ["algo", "env", *counted, "progress", "steps/s", "left", "return"]
+    shown = [state for state in COUNTED if any(row.counts[state] for row in content.rows)]
+    columns = ["algo", "env", *shown, "progress", "steps/s", "left", "return"]
     rows = [
         [
             row.label,
             row.env_id,
-            *(str(row.counts[state]) for state in counted),
+            *(str(row.counts[state]) for state in shown),
             f"{row.progress:.0%}",
             number(row.steps_per_second),
             duration(row.seconds_left),
@@ -79,8 +89,12 @@ def show(content: SweepStatus) -> None:
         for row in content.rows
     ]
     print_table(columns, rows, right=columns[2:])
-    for directory, error in content.failures:
-        typer.echo(f"failed: {directory}: {error}")
+    for directory, state, error in content.failures[:N_SHOWN]:
+        typer.echo(f"{state}: {directory}: {error}")
+    if len(content.failures) > N_SHOWN:
+        typer.echo(f"{counted(len(content.failures) - N_SHOWN, 'more run')} (--json lists all)")
+    if content.silent:
+        typer.echo(SILENT)
 
 
 def _status(sweep: str, runs_dir: Path) -> SweepStatus:
@@ -100,5 +114,5 @@ def _status(sweep: str, runs_dir: Path) -> SweepStatus:
             (record, run.label, run.env_id, run.n_timesteps)
             for record, run in zip(records, content.runs, strict=True)
         ),
-        Jobs(runs_dir / content.name).of,
+        Jobs(runs_dir / content.name),
     )

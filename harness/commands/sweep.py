@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.commands.output import RUNS_DIR, AllowCodeChange, Fresh, Json, RunsDir, counted, print_json
+from harness.commands.output import (
+    RUNS_DIR,
+    SILENT,
+    AllowCodeChange,
+    Fresh,
+    Json,
+    RunsDir,
+    counted,
+    print_json,
+)
 from harness.commands.tracking_options import Tensorboard, Wandb, tracking
 
 if TYPE_CHECKING:
@@ -288,21 +297,23 @@ def _prune(plan: Plan, directory: Path, as_json: bool) -> None:
 
 def _print_summary(plan: Plan) -> None:
     typer.echo(plan.summary())
+    if plan.silent:
+        typer.echo(SILENT)
     for run in plan.outdated[:N_SHOWN]:
         typer.echo(f"made by older code: {run.record.directory}: {run.outdated}")
     more = len(plan.outdated) - N_SHOWN
     if more > 0:
-        typer.echo(f"made by older code: {more} more runs (--dry-run lists all)")
+        typer.echo(f"made by older code: {counted(more, 'more run')} (--dry-run lists all)")
     longer = [run.shorter for run in plan.runs if run.shorter]
     for shorter in longer[:N_SHOWN]:
         typer.echo(shorter.describe())
     if len(longer) > N_SHOWN:
-        typer.echo(f"{len(longer) - N_SHOWN} more runs have a longer budget now (--dry-run lists all)")
+        typer.echo(f"a longer budget now: {counted(len(longer) - N_SHOWN, 'more run')} (--dry-run lists all)")
     for record in plan.unnamed[:N_SHOWN]:
         typer.echo(f"no longer in the file: {record.directory}")
     more = len(plan.unnamed) - N_SHOWN
     if more > 0:
-        typer.echo(f"no longer in the file: {more} more runs (--dry-run lists all)")
+        typer.echo(f"no longer in the file: {counted(more, 'more run')} (--dry-run lists all)")
 
 
 def _print_plan(
@@ -334,6 +345,8 @@ def _print_plan(
         typer.echo("\n".join(price_lines(at_most, backend)))
     print_stage(stage)
     typer.echo(plan.summary())
+    if plan.silent:
+        typer.echo(SILENT)
 
 
 def _rows(plan: Plan) -> list[dict[str, Any]]:

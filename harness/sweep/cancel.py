@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import re
 import signal
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.runner.lock import Locked, lock
 from harness.spec import SpecError
-from harness.sweep.retry import check_name
+from harness.sweep.retry import check_sweep
 from harness.sweep.slurm.commands import SlurmError, cancel_jobs
-from harness.sweep.slurm.scheduler import read_queue
-from harness.sweep.slurm.submissions import Jobs, relative
+from harness.sweep.slurm.submissions import Jobs, note_cancellation, relative
 
 WAIT_SECONDS = 120.0
+AGAIN_SECONDS = 10.0
+"""A job that is still there is told again: one that was just being put back may have missed it."""
+
 _HOLDER = re.compile(r"process (\d+) on (\S+)")
 
 
@@ -51,12 +54,14 @@ def cancel_sweep(runs_dir: Path, sweep: str, wait: float = WAIT_SECONDS) -> Canc
         SpecError: no such sweep; or it is being run on another machine.
         SlurmError: Slurm does not answer.
     """
-    check_name(runs_dir, sweep)
+    check_sweep(runs_dir, sweep)
     directory = runs_dir / sweep
     supervisor = _stop_supervisor(directory, sweep, wait)
-    jobs = Jobs(directory)
-    cancelled = cancel_runs(jobs, None)
-    return Cancelled(supervisor, cancelled.jobs, cancelled.n_runs, _wait_for(jobs, cancelled.jobs, wait))
+    try:
+        note_cancellation(directory)
+    except OSError as error:
+        raise SpecError(f"{directory}: cannot be written ({error.strerror}); nothing is cancelled") from None
+    return replace(_end_jobs(directory, wait), supervisor=supervisor)
 
 
 def cancel_runs(jobs: Jobs, only: Iterable[Path] | None) -> Cancelled:
@@ -70,32 +75,38 @@ def cancel_runs(jobs: Jobs, only: Iterable[Path] | None) -> Cancelled:
     if jobs.submissions and not jobs.queue.answered:
         raise SlurmError("squeue does not answer; expected it to, to know which jobs there are")
     chosen = None if only is None else {relative(run, jobs.directory) for run in only}
-    ids, n_runs = [], 0
-    for submission, job_id, runs in jobs.live():
-        unwanted = runs if chosen is None else [run for run in runs if run in chosen]
+    ids: list[str] = []
+    n_runs = 0
+    live = jobs.live()
+    for submission in jobs.submissions:
+        held = [(job_id, runs) for of, job_id, runs in live if of is submission]
+        unwanted = {run for _, runs in held for run in runs if chosen is None or run in chosen}
         if not unwanted:
             continue
-        submission.cancel(unwanted)  # first, so that the job does not put itself back
+        submission.cancel(unwanted)  # first, so that a job does not put itself back
         n_runs += len(unwanted)
-        if set(runs) <= submission.cancelled():
-            ids.append(job_id)
+        gone = submission.cancelled()
+        ids += [job_id for job_id, runs in held if set(runs) <= gone and unwanted & set(runs)]
     cancel_jobs(ids)
     return Cancelled(None, tuple(ids), n_runs)
 
 
-def _wait_for(jobs: Jobs, ids: tuple[str, ...], wait: float) -> tuple[str, ...]:
-    """Those of ``ids`` that are in the queue still when ``wait`` is over."""
-    deadline = time.monotonic() + wait
-    users = {submission.user for submission in jobs.submissions}
-    remaining = ids
-    while remaining:
-        queue = read_queue(users)
-        if queue.answered:
-            remaining = tuple(job_id for job_id in remaining if job_id in queue.states)
-        if not remaining or time.monotonic() > deadline:
-            break
+def _end_jobs(directory: Path, wait: float) -> Cancelled:
+    """Cancel all jobs, those too that were submitted meanwhile as follow-ups, and wait for their ends."""
+    begun = time.monotonic()
+    told_at = -math.inf
+    told: dict[str, list[str]] = {}
+    while True:
+        jobs = Jobs(directory)
+        if jobs.queue.answered or told_at < begun:
+            there = {job_id: runs for _, job_id, runs in jobs.live()}
+            if there.keys() - told.keys() or time.monotonic() - told_at > AGAIN_SECONDS:
+                cancel_runs(jobs, None)
+                told, told_at = told | there, time.monotonic()
+        if not there or time.monotonic() > begun + wait:
+            n_runs = len({run for runs in told.values() for run in runs})
+            return Cancelled(None, tuple(told), n_runs, tuple(there))
         time.sleep(0.5)
-    return remaining
 
 
 def _stop_supervisor(directory: Path, sweep: str, wait: float) -> int | None:

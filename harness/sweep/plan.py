@@ -55,10 +55,12 @@ class Plan:
     Attributes:
         runs: in the sweep's order.
         unnamed: directories of recorded runs that the sweep's file no longer names.
+        silent: the scheduler was asked for their jobs and did not answer.
     """
 
     runs: tuple[PlannedRun, ...]
     unnamed: tuple[RunRecord, ...] = ()
+    silent: bool = False
 
     @property
     def to_run(self) -> list[PlannedRun]:
@@ -102,7 +104,7 @@ def make_plan(specs: tuple[RunSpec, ...] | list[RunSpec], runs_dir: Path, sweep:
     runs = tuple(plan_run(spec, runs_dir, sweep, jobs, shorter) for spec in specs)
     named = {run.record.directory for run in runs}
     unnamed = (record for record in find_runs(runs_dir / sweep) if record.directory not in named)
-    return Plan(runs, tuple(unnamed))
+    return Plan(runs, tuple(unnamed), jobs.silent)
 
 
 def plan_run(

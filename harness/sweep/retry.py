@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.records import RecordError, find_runs
-from harness.spec import NAME_PATTERN, RunSpec, SpecError
+from harness.spec import RunSpec, SpecError, check_name
 from harness.sweep.plan import PlannedRun
 from harness.sweep.problems import first_problem
 from harness.sweep.slurm.submissions import Jobs
@@ -22,7 +22,7 @@ def ended_badly(runs_dir: Path, sweep: str, states: Collection[Found]) -> list[P
         SpecError: no such sweep.
         RecordError: a damaged file.
     """
-    check_name(runs_dir, sweep)
+    check_sweep(runs_dir, sweep)
     jobs = Jobs(runs_dir / sweep)
     runs = []
     for record in find_runs(runs_dir / sweep):
@@ -44,9 +44,8 @@ def last_profile(runs_dir: Path, sweep: str) -> str | None:
     return str(submissions[-1].content["profile"]) if submissions else None
 
 
-def check_name(runs_dir: Path, sweep: str) -> None:
+def check_sweep(runs_dir: Path, sweep: str) -> None:
     """Raise :class:`SpecError` unless ``sweep`` is a name, and of a sweep that is there."""
-    if not NAME_PATTERN.match(sweep):
-        raise SpecError(f"{sweep!r}: is no sweep's name; expected letters, digits, '.', '_' and '-' only")
+    check_name(sweep)
     if not (runs_dir / sweep).is_dir():
         raise SpecError(f"{runs_dir}: no sweep {sweep!r} here; expected a directory of that name")

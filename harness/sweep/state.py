@@ -21,6 +21,7 @@ def found_state(record: RunRecord, job_of: JobOf | None = None) -> tuple[Found, 
     """The state of a run and the content of its ``status.json`` (empty where there is none).
 
     - ``missing`` has no record yet;
+    - ``pending`` was not started; if the job that held it has ended, the status says so as its error;
     - ``queued`` is not running, and a job that holds it has not ended: it waits in the scheduler's queue, or
       for its turn in a job, or its job's state is not known;
     - ``running``, without a living worker: ``preempted``, it goes on from its newest checkpoint. If a job
@@ -53,6 +54,9 @@ def found_state(record: RunRecord, job_of: JobOf | None = None) -> tuple[Found, 
         job = job_of(record)
         if job is not None and job.phase != "ended":
             return "queued", status
+        if job is not None and state == "pending":
+            said = f"its job ended before it was started: {job.said}"
+            return state, {**status, "error": f"{said}, see {job.output}" if job.output else said}
     return state, status
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.records import RunRecord, find_runs
-from harness.spec import SpecError
+from harness.spec import SpecError, check_name
 from harness.sweep.slurm.submissions import Jobs
-from harness.sweep.state import Found, JobOf, found_state
+from harness.sweep.state import Found, found_state
 
 COUNTED: tuple[Found, ...] = (
     "done",
@@ -51,11 +51,19 @@ class StatusRow:
 
 @dataclass(frozen=True)
 class SweepStatus:
-    """A sweep's rows, in the order in which they were met, and its failed and lost runs with their errors."""
+    """A sweep's rows, in the order in which they were met, and what went wrong.
+
+    Attributes:
+        sweep: its name.
+        rows: per label and environment.
+        failures: runs that failed, were lost, or whose job ended without them: directory, state and error.
+        silent: the scheduler was asked and did not answer.
+    """
 
     sweep: str
     rows: tuple[StatusRow, ...]
-    failures: tuple[tuple[str, str], ...]
+    failures: tuple[tuple[str, Found, str], ...]
+    silent: bool = False
 
     @property
     def active(self) -> bool:
@@ -63,9 +71,18 @@ class SweepStatus:
         return any(row.counts["running"] or row.counts["queued"] for row in self.rows)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data: ``{"sweep", "rows", "failures"}``."""
-        failures = [{"directory": directory, "error": error} for directory, error in self.failures]
-        return {"sweep": self.sweep, "rows": [asdict(row) for row in self.rows], "failures": failures}
+        """Plain data: ``{"sweep", "rows", "failures", "scheduler_answers"}``."""
+        failures = [
+            {"directory": directory, "state": state, "error": error}
+            for directory, state, error in self.failures
+        ]
+        rows = [asdict(row) for row in self.rows]
+        return {
+            "sweep": self.sweep,
+            "rows": rows,
+            "failures": failures,
+            "scheduler_answers": not self.silent,
+        }
 
 
 @dataclass(frozen=True)
@@ -87,9 +104,10 @@ def recorded_status(runs_dir: Path, sweep: str) -> SweepStatus:
     """The status of the runs that have a record. Of most runs only ``status.json`` is read.
 
     Raises:
-        SpecError: no such sweep; the message gives the nearest name and the directory.
+        SpecError: no sweep's name, or no such sweep; the message gives the nearest name and the directory.
         harness.records.RecordError: a damaged file.
     """
+    check_name(sweep)
     records = find_runs(runs_dir / sweep) if (runs_dir / sweep).is_dir() else []
     if not records:
         raise SpecError(_no_sweep(runs_dir, sweep))
@@ -100,27 +118,27 @@ def recorded_status(runs_dir: Path, sweep: str) -> SweepStatus:
         if (label, env_directory) not in env_ids:  # a directory's name has no '/', an environment's may
             env_ids[label, env_directory] = str(record.spec["env_id"])
         entries.append((record, label, env_ids[label, env_directory], None))
-    return summarise(sweep, entries, Jobs(runs_dir / sweep).of)
+    return summarise(sweep, entries, Jobs(runs_dir / sweep))
 
 
-def summarise(sweep: str, entries: Iterable[Entry], job_of: JobOf | None = None) -> SweepStatus:
+def summarise(sweep: str, entries: Iterable[Entry], jobs: Jobs | None = None) -> SweepStatus:
     """Group runs into rows.
 
     Args:
         sweep: its name.
         entries: its runs.
-        job_of: what the scheduler says of a run's job; see :func:`harness.sweep.state.found_state`.
+        jobs: those that hold them; see :func:`harness.sweep.state.found_state`.
     """
     groups: dict[tuple[str, str], list[_Seen]] = {}
-    failures = []
+    failures: list[tuple[str, Found, str]] = []
     for record, label, env_id, wanted in entries:
-        found, status = found_state(record, job_of)
+        found, status = found_state(record, jobs.of if jobs else None)
         n_timesteps = wanted or int(status.get("n_timesteps") or record.spec["n_timesteps"])
         groups.setdefault((label, env_id), []).append(_Seen(found, status, n_timesteps))
-        if found in ("failed", "lost"):
-            failures.append((str(record.directory), str(status.get("error"))))
+        if found in ("failed", "lost") or (found == "pending" and status.get("error")):
+            failures.append((str(record.directory), found, str(status.get("error"))))
     rows = tuple(_row(label, env_id, seen) for (label, env_id), seen in groups.items())
-    return SweepStatus(sweep, rows, tuple(failures))
+    return SweepStatus(sweep, rows, tuple(failures), jobs.silent if jobs else False)
 
 
 def _row(label: str, env_id: str, runs: Sequence[_Seen]) -> StatusRow:

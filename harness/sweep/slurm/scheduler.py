@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from harness.sweep.slurm.commands import SlurmError, slurm
@@ -48,10 +49,12 @@ class Job:
         phase: ``ended`` too for a job that it no longer knows; ``unknown`` where it did not answer or gave a
             state that is not in its documentation. Unknown is never taken for ended.
         said: its own word, for the user.
+        output: where the job's own output lies, if that is known.
     """
 
     phase: Phase
     said: str
+    output: Path | None = None
 
 
 def phase_of(word: str) -> Phase:
@@ -88,6 +91,13 @@ class Queue:
     names: Mapping[str, str]
     answered: bool
 
+    def state(self, job_id: str, name: str) -> str | None:
+        """The state of a job; ``None`` where no job of this id and name is in the queue.
+
+        A cluster gives its ids again after a reset; only the name tells whose the id is.
+        """
+        return self.states.get(job_id) if self.names.get(name) == job_id.split("_")[0] else None
+
 
 def read_queue(users: Iterable[str]) -> Queue:
     """All jobs of ``users``, from one ``squeue``; if that fails, the queue is one without an answer."""
@@ -108,7 +118,7 @@ def read_queue(users: Iterable[str]) -> Queue:
     return Queue(states, names, answered=True)
 
 
-def judge(job_id: str, queue: Queue, accounting: Callable[[], Mapping[str, str]]) -> Job:
+def judge(job_id: str, name: str, queue: Queue, accounting: Callable[[], Mapping[str, str]]) -> Job:
     """What is known of a job.
 
     A job that is in an answered queue is what the queue says. One that is not has ended, and accounting may
@@ -116,27 +126,29 @@ def judge(job_id: str, queue: Queue, accounting: Callable[[], Mapping[str, str]]
 
     Args:
         job_id: ``7`` or ``7_0``.
+        name: the job's.
         queue: from :func:`read_queue`.
         accounting: gives states by id; asked only where the queue does not have the job.
     """
     if not queue.answered:
         return Job("unknown", "squeue does not answer")
-    if job_id in queue.states:
-        return Job(phase_of(queue.states[job_id]), queue.states[job_id])
+    if (state := queue.state(job_id, name)) is not None:
+        return Job(phase_of(state), state)
     word = accounting().get(job_id)
     if word is None:
         return Job("ended", "no longer in the queue")
     return Job("unknown" if phase_of(word) == "unknown" else "ended", word)
 
 
-def read_accounting(job_id: str) -> dict[str, str]:
-    """The states that sacct has of a job, or of an array's jobs; empty where it does not answer."""
+def read_accounting(job_id: str, name: str) -> dict[str, str]:
+    """The states that sacct has of the job or array called ``name``; empty where it does not answer."""
     try:
-        text = slurm("sacct", "-n", "-P", "-X", "-j", job_id, "-o", "JobID,State")
+        text = slurm("sacct", "-n", "-P", "-X", "-j", job_id, "-o", "JobID,State,JobName")
     except SlurmError:
         return {}
     states: dict[str, str] = {}
     for line in text.splitlines():
-        job, _, state = line.strip().partition("|")
-        states.update(dict.fromkeys(job_ids(job), state))
+        job, state, called = [*line.strip().split("|", 2), "", ""][:3]
+        if called == name:
+            states.update(dict.fromkeys(job_ids(job), state))
     return states

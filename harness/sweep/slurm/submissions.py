@@ -8,6 +8,8 @@ Layout, one directory per submission (an array, or a single job)::
       share-0000.starts  one line per start of the job
       cancelled.json     directories of runs that are no longer wanted
       jobs/              submitit's files: the sbatch script, and the output of the jobs
+
+Beside it, ``.cancelled`` counts the calls of ``harness cancel``.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 import getpass
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from harness.records import RecordError, RunRecord, read_json, write_json
 from harness.sweep.slurm.scheduler import Job, Queue, judge, phase_of, read_accounting, read_queue
 
 FOLDER = ".slurm"
+CANCELLED = ".cancelled"
 VERSION = 1
 
 
@@ -66,6 +69,10 @@ class Submission:
             return [None] * n
         return [str(base)] if n == 1 else [f"{base}_{index}" for index in range(n)]
 
+    def output(self, job_id: str) -> Path:
+        """Where submitit has a job write."""
+        return self.directory / "jobs" / f"{job_id}_0_log.out"
+
     def cancelled(self) -> set[str]:
         """Runs that are no longer wanted, as :func:`relative` names them."""
         path = self.directory / "cancelled.json"
@@ -85,6 +92,17 @@ def current_user() -> str:
 def relative(run: Path, sweep_directory: Path) -> str:
     """A run's name in these files: its directory below the sweep's."""
     return run.relative_to(sweep_directory).as_posix()
+
+
+def count_cancellations(sweep_directory: Path) -> int:
+    """How often the sweep was cancelled; a watcher that finds it changed submits no more."""
+    path = sweep_directory / CANCELLED
+    return int(read_json(path)["times"]) if path.exists() else 0
+
+
+def note_cancellation(sweep_directory: Path) -> None:
+    """Tell watchers, wherever they run, that the sweep is cancelled."""
+    write_json(sweep_directory / CANCELLED, {"times": count_cancellations(sweep_directory) + 1})
 
 
 def begin(
@@ -159,7 +177,8 @@ def read_submissions(sweep_directory: Path) -> list[Submission]:
 class Jobs:
     """Which job holds a run, and what the scheduler says of it. The scheduler is asked once, when needed.
 
-    A run that was submitted twice belongs to its newest submission; one that was cancelled belongs to none.
+    A run that was submitted twice belongs to the job that is in the queue, else to its newest submission;
+    which is the newest depends on clocks. One that was cancelled belongs to none.
     """
 
     def __init__(self, sweep_directory: Path) -> None:
@@ -181,12 +200,23 @@ class Jobs:
             cancelled = submission.cancelled()
             ids = submission.job_ids(self.queue)
             for job_id, share in zip(ids, submission.content["shares"], strict=True):
+                waits = self._in_queue(submission, job_id)
                 for run in share["runs"]:
+                    if not waits and self._in_queue(*found.get(run, (submission, None))):
+                        continue
                     if run in cancelled:
                         found.pop(run, None)
                     else:
                         found[run] = (submission, job_id)
         return found
+
+    def _in_queue(self, submission: Submission, job_id: str | None) -> bool:
+        return job_id is not None and self.queue.state(job_id, submission.name) is not None
+
+    @property
+    def silent(self) -> bool:
+        """Whether the scheduler was asked and did not answer."""
+        return "queue" in self.__dict__ and not self.queue.answered
 
     def of(self, record: RunRecord) -> Job | None:
         """The scheduler's word on the job that holds ``record``; ``None`` if none does."""
@@ -195,12 +225,14 @@ class Jobs:
         submission, job_id = self.holders.get(relative(record.directory, self.directory), (None, None))
         if submission is None or job_id is None:  # never submitted, or it never came into the queue
             return None
-        return judge(job_id, self.queue, lambda: self._accounting(job_id.split("_")[0]))
+        name = submission.name
+        job = judge(job_id, name, self.queue, lambda: self._accounting(job_id.split("_")[0], name))
+        return replace(job, output=submission.output(job_id))
 
-    def _accounting(self, job_id: str) -> dict[str, str]:
-        if job_id not in self._accounts:
-            self._accounts[job_id] = read_accounting(job_id)
-        return self._accounts[job_id]
+    def _accounting(self, job_id: str, name: str) -> dict[str, str]:
+        if name not in self._accounts:
+            self._accounts[name] = read_accounting(job_id, name)
+        return self._accounts[name]
 
     def live(self) -> list[tuple[Submission, str, list[str]]]:
         """Jobs in the queue, or all if it does not answer: submission, id, and its runs."""
@@ -208,8 +240,9 @@ class Jobs:
         for submission in self.submissions:
             ids = submission.job_ids(self.queue)
             for job_id, share in zip(ids, submission.content["shares"], strict=True):
-                if job_id is None or (self.queue.answered and job_id not in self.queue.states):
+                if job_id is None:
                     continue
-                if not self.queue.answered or phase_of(self.queue.states[job_id]) != "ended":
+                state = self.queue.state(job_id, submission.name)
+                if not self.queue.answered or (state is not None and phase_of(state) != "ended"):
                     found.append((submission, job_id, list(share["runs"])))
         return found

@@ -38,7 +38,7 @@ def test_counts_progress_speed_and_return(fake_run: MakeRun, tmp_path: Path) -> 
     assert row.steps_per_second == 20.0
     assert row.seconds_left == pytest.approx((60 + 90 + 100) / 20)
     assert row.last_return == pytest.approx(7.0)
-    assert status.failures == ((str(failed.record.directory), "it broke"),)
+    assert status.failures == ((str(failed.record.directory), "failed", "it broke"),)
     assert json.loads(json.dumps(status.to_json()))["rows"][0]["counts"]["running"] == 1
 
 

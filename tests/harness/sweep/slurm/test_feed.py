@@ -97,6 +97,22 @@ def test_another_process_that_submits_is_let_do_so(feed: tuple[Feed, Cluster]) -
     assert cluster.taken == [[0, 1]]
 
 
+def test_after_a_cancel_nothing_more_is_submitted(
+    feed: tuple[Feed, Cluster], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``harness cancel`` in another terminal, on any machine."""
+    feeder, cluster = feed
+    feeder.more()
+    assert CliRunner().invoke(app, ["cancel", "s"]).exit_code == 0
+    cluster.end("preempted")
+    assert not feeder.again(active=False)
+    assert cluster.taken == [[0, 1]]
+    assert capsys.readouterr().err == "cancelled meanwhile: nothing more is submitted\n"
+    again = Feed(feeder.content, Path("runs"), cluster.submit, quiet=True)
+    again.more()
+    assert cluster.taken[1:] == [[0, 1]]  # a new call goes on
+
+
 def finish_all() -> None:
     """Every recorded run ends with one episode, whose return is ``n_steps`` and a bit by seed."""
     for run in find_runs(Path("runs/s")):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -64,8 +65,14 @@ def set_status(record: RunRecord, state: str, age: float = 0.0, **fields: Any) -
 
 
 def queue(fake_slurm: Path, **states: str) -> None:
-    lines = [f"{job.removeprefix('j')}|{state}|x\n" for job, state in states.items()]
+    jobs = {job.removeprefix("j"): state for job, state in states.items()}
+    lines = [f"{job}|{state}|{name_of(job)}\n" for job, state in jobs.items()]
     (fake_slurm / "squeue.txt").write_text("".join(lines))
+
+
+def name_of(job: str) -> str:
+    names = {s.content["job_id"]: s.name for s in Jobs(Path("runs/s")).submissions}
+    return names[job.partition("_")[0]]
 
 
 def state_of(record: RunRecord) -> tuple[str, str | None]:
@@ -190,10 +197,58 @@ def test_a_lost_run_says_how_its_job_ended(place: Path, fake_slurm: Path) -> Non
     sweep()
     record = seeds()[5]
     set_status(record, "running", 3600, hostname="a-node", pid=1)
-    (fake_slurm / "sacct.txt").write_text("101_0|COMPLETED\n101_1|NODE_FAIL\n")
+    name = name_of("101")
+    (fake_slurm / "sacct.txt").write_text(f"101_0|COMPLETED|{name}\n101_1|NODE_FAIL|{name}\n")
     assert state_of(record) == ("lost", "the worker is gone; its job: NODE_FAIL")
-    (fake_slurm / "sacct.txt").write_text("101_1|A_NEW_WORD\n")
+    (fake_slurm / "sacct.txt").write_text(f"101_1|A_NEW_WORD|{name}\n")
     assert state_of(record)[0] == "running"
+
+
+def test_an_id_that_the_cluster_gave_again_is_another_s(place: Path, fake_slurm: Path) -> None:
+    """After a reset of the cluster, the user's other jobs have the ids of this sweep's old ones."""
+    sweep()
+    record = seeds()[0]
+    (fake_slurm / "squeue.txt").write_text("101_[0-3]|RUNNING|harness-other-20260101-000000-1\n")
+    assert state_of(record)[0] == "pending"
+    assert harness("cancel", "s").stdout == "nothing to cancel: nothing runs or waits\n"
+    assert calls(fake_slurm, "scancel") == []
+    set_status(record, "running", 3600, hostname="a-node", pid=1)
+    (fake_slurm / "sacct.txt").write_text("101_0|A_NEW_WORD|harness-other-20260101-000000-1\n")
+    assert state_of(record) == ("lost", "the worker is gone; its job: no longer in the queue")
+
+
+def test_a_clock_that_was_put_back_between_two_submissions(place: Path, fake_slurm: Path) -> None:
+    sweep()
+    sweep()
+    older, newer = Jobs(Path("runs/s")).submissions
+    path = newer.directory / "submission.json"
+    path.write_text(json.dumps({**newer.content, "submitted": older.content["submitted"] - 3600}))
+    queue(fake_slurm, j102_0="PENDING", j102_1="PENDING", j102_2="PENDING", j102_3="PENDING")
+    assert sweep().stdout == "12 runs: 0 done, 12 queued, 0 to run\n"
+
+
+def test_a_job_that_ended_before_it_began_a_run_says_where_to_look(place: Path, fake_slurm: Path) -> None:
+    sweep()
+    (fake_slurm / "sacct.txt").write_text(f"101_0|FAILED|{name_of('101')}\n")
+    (folder,) = Path("runs/s/.slurm").glob("*-1")
+    said = f"its job ended before it was started: FAILED, see {folder}/jobs/101_0_0_log.out"
+    assert state_of(seeds()[0]) == ("pending", said)
+    shown = harness("status", "s").stdout
+    assert f"pending: {seeds()[0].directory}: {said}\n" in shown
+    refused = harness("logs", str(seeds()[0].directory))
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith(f"harness: {seeds()[0].directory}: was not started yet; its job ended")
+    assert refused.stderr.endswith("/jobs/101_0_0_log.out\n")
+
+
+def test_a_scheduler_that_is_down_is_said(place: Path, fake_slurm: Path) -> None:
+    sweep()
+    (fake_slurm / "squeue.txt").unlink()
+    said = "squeue does not answer: runs that a job held count as queued or running until it does\n"
+    assert sweep().stdout == f"12 runs: 0 done, 12 queued, 0 to run\n{said}"
+    assert sweep("--dry-run").stdout.endswith(said)
+    assert harness("status", "s").stdout.endswith(said)
+    assert json.loads(harness("status", "s", "--json").stdout)["scheduler_answers"] is False
 
 
 @pytest.mark.parametrize("status", ["pending", "running"])
@@ -281,8 +336,31 @@ def test_cancel(place: Path, fake_slurm: Path) -> None:
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert "squeue does not answer" in refused.stderr
     for name in ("../s", "nothing", "a b"):
-        refused = harness("cancel", name)
-        assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+        for command in ("cancel", "retry", "status"):
+            refused = harness(command, name)
+            assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+
+
+def test_cancel_finds_a_follow_up_that_was_submitted_meanwhile(
+    place: Path, fake_slurm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Job 101 is submitting one when it is told to end; 102 is in the queue at the next look."""
+    Path("s.yaml").write_text(SWEEP.format(seeds=3))
+    sweep()
+    queue(fake_slurm, j101="RUNNING")
+
+    def follow_up(_: float) -> None:
+        if len(Jobs(Path("runs/s")).submissions) == 1:
+            (fake_slurm / "squeue.txt").write_text("")
+            sweep()
+            queue(fake_slurm, j102="PENDING")
+        else:
+            (fake_slurm / "squeue.txt").write_text("")
+
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=follow_up)
+    monkeypatch.setattr("harness.sweep.cancel.time", clock)
+    assert harness("cancel", "s").stdout == "cancelled 2 jobs and 3 runs\n"
+    assert calls(fake_slurm, "scancel") == [["101"], ["102"]]
 
 
 def test_cancel_stops_a_supervisor_on_this_machine(place: Path) -> None:
@@ -370,10 +448,34 @@ def test_two_at_once(place: Path) -> None:
     assert refused.stderr.startswith(f"harness: sweep 's' is already being run by process {os.getpid()} on ")
 
 
-def test_a_percent_sign_in_the_runs_directory_is_refused(place: Path) -> None:
-    refused = sweep("--runs-dir", "%j")
+@pytest.mark.parametrize("name", ["%j", "a\nb", "a\\b"])
+def test_signs_that_slurm_reads_otherwise_are_refused_in_the_runs_directory(name: str, place: Path) -> None:
+    refused = sweep("--runs-dir", name)
     assert refused.exit_code == 2
-    assert "expected no '%' in it" in refused.stderr
+    assert f"expected no {name[-2 if name != '%j' else 0]!r} in it" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert not (Path(name) / "s/.slurm").exists()
+
+
+def test_a_file_that_is_edited_while_watched(
+    place: Path, fake_slurm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read at the start is carried out; the edit is the next call's."""
+    with Path("p.yaml").open("a") as profile:
+        profile.write("max_jobs: 3\n")
+    monkeypatch.setattr("harness.commands.feed.AGAIN_SECONDS", 0.0)
+    edits = iter([SWEEP.format(seeds=2), "no: [yaml"])
+
+    def edit(_: float) -> None:
+        Path("s.yaml").write_text(next(edits, "gone"))
+
+    monkeypatch.setattr("harness.commands.status.time", SimpleNamespace(sleep=edit))
+    watched = sweep("--watch")
+    assert watched.exit_code == 0, watched.output
+    assert [len(s.content["shares"]) for s in Jobs(Path("runs/s")).submissions] == [3, 1]
+    assert sorted(seeds()) == list(range(12))
+    Path("s.yaml").write_text(SWEEP.format(seeds=2))
+    assert sweep("--dry-run").stdout.count("no longer in the file: ") == 10
 
 
 def test_fresh_drops_checkpoints_at_submission(place: Path) -> None:
