@@ -27,7 +27,7 @@ from pydantic import BaseModel
 from algos import hyperparameters
 from algos.presets import IMAGE_DOMAINS, Presets, deep_merge, load_presets
 from algos.schedules import is_schedule
-from algos.signature import schema_of
+from algos.signature import schema_of, takes_action_masks
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -67,6 +67,11 @@ class Agent:
     def sources(self) -> tuple[Path, ...]:
         """Files whose digest identifies the agent's code."""
         return self.find_sources()
+
+    @cached_property
+    def takes_action_masks(self) -> bool:
+        """Whether it needs an environment that says which actions are valid (algos.signature)."""
+        return self.name not in BUILT_IN and takes_action_masks(self.load())
 
     @property
     def default_preset(self) -> str:
@@ -163,7 +168,9 @@ def _built_in(name: str) -> Agent:
 def _of_library(name: str) -> Agent:
     target = LIBRARY[name]
     file = PRESETS_DIRECTORY / f"{name}.yaml"
-    on_images = {"recurrent_ppo": "CnnLstmPolicy", "crossq": "MlpPolicy"}.get(name, "CnnPolicy")
+    on_images = {"recurrent_ppo": "CnnLstmPolicy", "crossq": "MlpPolicy", "ars": "MlpPolicy"}.get(
+        name, "CnnPolicy"
+    )
     images = Presets.plain({domain: {"policy": on_images} for domain in IMAGE_DOMAINS}, source="images")
     presets = load_presets(file) if file.exists() else images
     return _of_class(name, target, presets)
@@ -217,7 +224,9 @@ LIBRARY: dict[str, str] = {
     "sac": "stable_baselines3:SAC",
     "td3": "stable_baselines3:TD3",
     "ddpg": "stable_baselines3:DDPG",
+    "ars": "algos.ars:ARS",
     "crossq": "sb3_contrib:CrossQ",
+    "maskable_ppo": "sb3_contrib:MaskablePPO",
     "qrdqn": "sb3_contrib:QRDQN",
     "recurrent_ppo": "sb3_contrib:RecurrentPPO",
     "tqc": "sb3_contrib:TQC",

@@ -1,4 +1,4 @@
-"""The hyper-parameter schema of an agent that comes as a class only: read off its constructor."""
+"""What an agent that comes as a class only says of itself: its hyper-parameters, and if it takes masks."""
 
 from __future__ import annotations
 
@@ -41,6 +41,11 @@ def schema_of(agent_class: type) -> type[BaseModel]:
     config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
     model: type[BaseModel] = create_model(agent_class.__name__, __config__=config, **fields)
     return model
+
+
+def takes_action_masks(agent_class: type[Any]) -> bool:
+    """Whether ``predict`` has an argument ``action_masks``, the valid actions, as MaskablePPO's has."""
+    return "action_masks" in inspect.signature(agent_class.predict).parameters
 
 
 def _annotation(agent_class: type, name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,9 @@ class HarnessVecEnv(VecEnv):
     - ``infos[i]["episode"]`` is what SB3's Monitor writes, once for each whole game: ``r`` the sum of the
       simulator's own rewards, ``l`` its length in timesteps, ``t`` seconds since this object was made.
       :meth:`env_is_wrapped` says so to SB3's ``evaluate_policy``.
+    - :attr:`on_episode`, if set, is called with the environment's index and that record as a game ends, in
+      the order of the indices within a timestep. Games played again by :meth:`restore` are under way: none
+      ends.
     - Every info has ``TimeLimit.truncated``, and every done one ``terminal_observation``.
     - :attr:`training` says whether statistics of the protocol learn (:meth:`protocol_state`).
     - :meth:`snapshot` and :meth:`restore` carry the episodes under way over to another process: they are
@@ -49,6 +52,7 @@ class HarnessVecEnv(VecEnv):
         super().__init__(num_envs, observation_space, action_space)
         self.env_id = env_id
         self.training = training
+        self.on_episode: Callable[[int, dict[str, float]], object] | None = None
         self._created = time.time()
         self._run_seed = seed
         self._pending_seed: int | None = None
@@ -193,11 +197,14 @@ class HarnessVecEnv(VecEnv):
         return episode_seed(self._run_seed, index, episode)
 
     def _episode_record(self, index: int) -> dict[str, float]:
-        return {
+        episode = {
             "r": round(self._returns[index], 6),
             "l": len(self._actions[index]),
             "t": round(time.time() - self._created, 6),
         }
+        if self.on_episode is not None:
+            self.on_episode(index, episode)
+        return episode
 
     def _select(self, indices: Indices) -> list[int]:
         return list(self._get_indices(indices))

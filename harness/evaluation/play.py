@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from algos.signature import takes_action_masks
 from harness.envs.base import HarnessVecEnv
+from harness.envs.masks import MASKS
 from harness.envs.seeding import episode_seed
 from harness.evaluation.record import EvaluatedEpisode
 
@@ -25,17 +27,20 @@ def play_episodes(
     """Play ``n_episodes`` whole episodes, as many in each environment as in the others, give or take one.
 
     The numbers are set beforehand: taking the first episodes to end, whichever environment they are of,
-    would prefer short ones. ``run_seed`` is the one that ``venv`` was made with.
+    would prefer short ones. ``run_seed`` is the one that ``venv`` was made with. An agent that takes action
+    masks gets those of ``venv``.
     """
     wanted = [len(range(index, n_episodes, venv.num_envs)) for index in range(venv.num_envs)]
     done: list[list[EvaluatedEpisode]] = [[] for _ in wanted]
     first_actions: list[Any] = []
+    masked = takes_action_masks(type(agent))
     observations: Any = venv.reset()
     state: Any = None
     starts = np.ones(venv.num_envs, dtype=np.bool_)
     while any(len(mine) < number for mine, number in zip(done, wanted, strict=True)):
+        masks = {"action_masks": np.stack(venv.env_method(MASKS))} if masked else {}
         actions, state = agent.predict(
-            observations, state=state, episode_start=starts, deterministic=deterministic
+            observations, state=state, episode_start=starts, deterministic=deterministic, **masks
         )
         if not done[0]:
             first_actions.append(actions[0].copy())

@@ -10,6 +10,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
+from harness.envs.base import HarnessVecEnv
 from harness.records import EpisodeLog, RunRecord
 from harness.runner.stop import Preempted, StopFlag
 
@@ -54,10 +55,12 @@ class StopAtOnce(BaseCallback):
 class Recorder(BaseCallback):
     """Writes ``episodes.csv`` and ``status.json``.
 
-    Episodes are taken from the environments' ``info["episode"]`` (SB3's Monitor format) at each step in the
-    order of their environment index, which is their global completion order.
+    Episodes are taken from the environments themselves, since not every agent shows its callbacks what a step
+    returned; they come in their global completion order. A row is written at the callback that follows, when
+    the agent has counted the timestep.
 
     Args:
+        envs: what the agent trains on; this becomes their :attr:`HarnessVecEnv.on_episode`.
         record: the run directory.
         log: its ``episodes.csv``; the caller closes it.
         n_timesteps: the run's budget.
@@ -71,6 +74,7 @@ class Recorder(BaseCallback):
 
     def __init__(
         self,
+        envs: HarnessVecEnv,
         record: RunRecord,
         log: EpisodeLog,
         n_timesteps: int,
@@ -80,6 +84,8 @@ class Recorder(BaseCallback):
         super().__init__()
         self.returns: list[float] = []
         self.checkpoint_seconds = 0.0
+        self._ended: list[tuple[int, dict[str, float]]] = []
+        envs.on_episode = lambda index, episode: self._ended.append((index, episode))
         self._record = record
         self._log = log
         self._n_timesteps = n_timesteps
@@ -101,13 +107,22 @@ class Recorder(BaseCallback):
         self.heartbeat()
 
     def _on_step(self) -> bool:
-        for index in np.flatnonzero(self.locals["dones"]):
-            episode = self.locals["infos"][index].get("episode")
-            if episode is not None:
-                self._add(int(index), float(episode["r"]), int(episode["l"]))
+        if self._ended:
+            self._add_ended()
         if time.perf_counter() >= self._next_heartbeat:
             self.heartbeat()
         return True
+
+    def _on_rollout_end(self) -> None:
+        self._add_ended()  # before a checkpoint, even where an agent calls back before the step
+
+    def _on_training_end(self) -> None:
+        self._add_ended()
+
+    def _add_ended(self) -> None:
+        for index, episode in self._ended:
+            self._add(index, float(episode["r"]), int(episode["l"]))
+        self._ended.clear()
 
     def _add(self, env_index: int, episode_return: float, length: int) -> None:
         self.returns = [*self.returns[1 - RETURN_WINDOW :], episode_return]

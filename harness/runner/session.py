@@ -66,7 +66,7 @@ class Session:
         event_files = [EventFiles(record.tensorboard_directory, resumed_at)] if tensorboard else []
         agent.set_logger(make_logger(record.progress_file, *event_files))
         seconds_before = checkpoint.training_seconds if checkpoint else 0.0
-        self.recorder = Recorder(record, self.log, spec.n_timesteps, attempt, seconds_before)
+        self.recorder = Recorder(envs, record, self.log, spec.n_timesteps, attempt, seconds_before)
 
     def train(self, stop: StopFlag) -> None:
         """Train to the budget, and write the final model and the status ``done``.

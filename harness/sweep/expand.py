@@ -22,6 +22,7 @@ from harness.envs.protocol import Protocol, WrongProtocol, protocol_class
 from harness.looks import Rule
 from harness.spec import NAME_PATTERN, RunSpec, SpecError
 from harness.sweep.document import FULL, AlgoBlock, EnvBlock, SweepSpec
+from harness.sweep.masks import NoActionMasks, check_masks
 from harness.sweep.problems import did_you_mean, first_problem, shown
 from harness.sweep.sequential import rule_of
 from harness.sweep.tiers import apply_tier, refuse_tier_key
@@ -84,7 +85,8 @@ def expand(spec: SweepSpec, document: Document) -> list[RunSpec]:
     """All runs of a sweep, in order.
 
     Raises:
-        SpecError: an unknown name, a value that an agent or a protocol refuses, or two equal runs.
+        SpecError: an unknown name, a value that an agent or a protocol refuses, an agent that takes action
+            masks in an environment without, or two equal runs.
     """
     return _Expansion(spec, document).runs()
 
@@ -125,11 +127,18 @@ class _Expansion:
         runs: list[RunSpec] = []
         for env in self.envs:
             for algo in self.algos:
+                self._check_masks(env, algo)
                 for point in points[algo.label]:
                     first = self._resolve(env, algo, point, overrides[algo.label].get(env.env_id), seeds[0])
                     runs.append(first)
                     runs.extend(first.with_seed(seed) for seed in seeds[1:])
         return runs
+
+    def _check_masks(self, env: _Env, algo: _Algo) -> None:
+        try:
+            check_masks(algo.agent, env.env_id)
+        except NoActionMasks as error:
+            raise self.document.error(env.path, str(error)) from None
 
     def _item(self, section: str, name: str) -> KeyPath:
         """Path of an entry of ``envs`` or ``algos``, which is a mapping or a list of names."""

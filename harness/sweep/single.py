@@ -15,6 +15,7 @@ from harness.envs.protocol import WrongProtocol, protocol_class
 from harness.records import RecordError, read_json
 from harness.spec import RunSpec, SpecError
 from harness.sweep.expand import nested
+from harness.sweep.masks import NoActionMasks, check_masks
 from harness.sweep.problems import first_problem
 from harness.yaml_source import split_assignment
 
@@ -46,9 +47,10 @@ def run_from_options(
         env_id = canonical_env_id(env)
         played = protocol_class(env_id, protocol)()
         hyperparameters = agent.resolve(played.name, preset, values)
+        check_masks(agent, env_id)
     except UnknownAgent as error:
         raise SpecError(f"--algo: {error}") from None
-    except UnknownEnvironment as error:
+    except (UnknownEnvironment, NoActionMasks) as error:
         raise SpecError(f"--env: {error}") from None
     except WrongProtocol as error:
         raise SpecError(f"--protocol: {error}") from None
@@ -92,7 +94,8 @@ def read_run(path: Path) -> RunSpec:
         run = RunSpec.model_validate(spec)
         protocol_class(run.env_id, run.protocol.name)
         agent = get_agent(run.algo)
-    except UnknownEnvironment as error:
+        check_masks(agent, run.env_id)
+    except (UnknownEnvironment, NoActionMasks) as error:
         raise SpecError(f"{path}: {prefix}env_id: {error}") from None
     except WrongProtocol as error:
         raise SpecError(f"{path}: {prefix}protocol: {error}") from None

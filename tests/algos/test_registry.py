@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import inspect
 import subprocess
@@ -35,6 +36,28 @@ def test_agents_of_sb3_come_with_their_own_defaults(name: str, domain: str) -> N
     has_cnn = any("Cnn" in alias for alias in agent.load().policy_aliases)
     assert ("Cnn" in resolved["policy"]) == (domain in ("atari", "atari-sticky", "mujoco-pixels") and has_cnn)
     assert agent.resolve(domain, overrides=resolved) == resolved
+
+
+@pytest.mark.parametrize("package", ["stable_baselines3", "sb3_contrib"])
+def test_every_algorithm_of_sb3_and_sb3_contrib_has_a_name(package: str) -> None:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
+    exported = [
+        getattr(importlib.import_module(package), name) for name in dir(importlib.import_module(package))
+    ]
+    theirs = {one for one in exported if inspect.isclass(one) and issubclass(one, BaseAlgorithm)}
+    ours = [get_agent(name).load() for name in [*BUILT_IN, *LIBRARY]]
+    assert len(theirs) >= 6
+    missing = {
+        one.__name__
+        for one in theirs
+        if not any(issubclass(agent, one) and agent.__name__ == one.__name__ for agent in ours)
+    }
+    assert missing == set()
+
+
+def test_only_maskable_ppo_takes_action_masks() -> None:
+    assert [name for name in agent_names() if get_agent(name).takes_action_masks] == ["maskable_ppo"]
 
 
 def test_an_unknown_agent_is_refused_with_the_nearest_name() -> None:

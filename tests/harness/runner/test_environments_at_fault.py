@@ -29,7 +29,9 @@ OFF_POLICY = {"buffer_size": 200, "learning_starts": 20, "batch_size": 8}
 CARTPOLE: dict[str, dict[str, Any]] = {
     "a2c": ON_POLICY,
     "acktr": ON_POLICY,
+    "ars": {"n_delta": 1},
     "dqn": OFF_POLICY,
+    "maskable_ppo": EPOCHS,
     "qrdqn": OFF_POLICY,
 }
 PENDULUM: dict[str, dict[str, Any]] = {
@@ -94,6 +96,7 @@ def test_under_gym(
     agents: list[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(CartPoleEnv, "action_masks", lambda env: np.ones(2, np.bool_), raising=False)
     record = make_run(algo, "CartPole-v1", 200, **CARTPOLE[algo])
     go_blind(monkeypatch, CartPoleEnv, what)
     assert attempt(record) == ExitCode.ENVIRONMENT_FAULT

@@ -59,10 +59,12 @@ def test_the_baselines_repeat_themselves(make_run: MakeRun, train: Train, algo: 
     [
         ("ppo", "CartPole-v1", {"n_steps": 64}),
         ("recurrent_ppo", "CartPole-v1", {"n_steps": 64}),
+        ("ars", "CartPole-v1", {"n_delta": 2, "delta_std": "lin_0.5"}),
+        ("ars", "InvertedPendulum-v5", {"n_envs": 2, "n_eval_episodes": 2, "policy": "LinearPolicy"}),
         ("dqn", "CartPole-v1", {"buffer_size": 1000}),
         ("sac", "InvertedPendulum-v5", {"buffer_size": 1000}),
     ],
-    ids=["ppo", "recurrent_ppo", "dqn", "sac"],
+    ids=["ppo", "recurrent_ppo", "ars", "ars-linear", "dqn", "sac"],
 )
 def test_agents_of_sb3_run_by_name(
     make_run: MakeRun, train: Train, algo: str, env_id: str, overrides: dict[str, Any]
@@ -70,7 +72,13 @@ def test_agents_of_sb3_run_by_name(
     record = make_run(algo, env_id, 300, **overrides)
     assert train(record) == 0, record.log_file.read_text()
     assert record.status()["timesteps"] >= 300
-    assert len(record.episodes()) >= 2
+    episodes = record.episodes()
+    assert len(episodes) >= 2
+    n_envs = record.spec["hyperparameters"]["n_envs"]
+    ends = episodes.groupby("env_index")["timestep"].max()
+    lengths = episodes.groupby("env_index")["length"].sum()
+    assert (lengths * n_envs <= ends).all()
+    assert (n_envs > 1) or (lengths == ends).all()
     assert not record.progress().empty
 
 
