@@ -344,8 +344,7 @@ class KFAC(Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Resume: what follows equals what would have followed, bit for bit on the CPU.
 
-        The state of a generator fits generators of its own kind of device; from another kind, this one goes on
-        with its own.
+        The state of a generator fits none on another kind of device: this one then goes on with its own.
 
         Raises:
             ValueError: the state is not from KFAC, or from another `damping_mode`.
