@@ -70,6 +70,7 @@ def test_a_stopped_run_goes_on_exactly(env_id: str, make_run: MakeRun, attempt: 
     assert [one.difference for one in compare(whole, cut, 1)] == [None, None, None]
 
 
+@pytest.mark.timeout(900)  # processes that import everything
 def test_an_environment_of_another_package_is_trained_on_and_its_resume_verified(tmp_path: Path) -> None:
     metadata = tmp_path / "corridors-1.0.dist-info"
     metadata.mkdir()
@@ -80,10 +81,10 @@ def test_an_environment_of_another_package_is_trained_on_and_its_resume_verified
     options = ["--algo", "maskable_ppo", "--env", "MaskedCorridor-v0", "--seed", "1", "--timesteps", "1000"]
     settings = [f"--set={name}={value}" for name, value in SMALL.items()]
     done = subprocess.run(
-        [sys.executable, "-m", "harness.cli", "verify-resume", *options, *settings, "-k", "2"],
+        [sys.executable, "-m", "harness.cli", "verify-resume", *options, *settings, "-k", "1"],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
         check=False,
     )
-    assert "resume is exact: 2 interruptions" in done.stdout, done.stderr
+    assert "resume is exact: 1 interruptions" in done.stdout, done.stderr
