@@ -35,7 +35,7 @@ from algos.acktr.critic import (
 )
 from algos.acktr.form import check_policy, check_policy_kwargs, is_joint
 from algos.acktr.heads import ActorView, JointView, output_distribution
-from algos.acktr.loss import policy_loss, standardised
+from algos.acktr.loss import policy_loss
 from algos.acktr.model_format import FORMAT, KEY, check_format
 from algos.acktr.radius import AdvantageRadius
 from algos.acktr.refusal import finite_actor, finite_features, non_finite_arrays
@@ -301,7 +301,7 @@ class ACKTR(LightRollouts):
         batch = next(self.rollout_buffer.get(batch_size=None))
         factor = self._follow_schedules(batch)
         sigma = self._sigma(batch)
-        self._update_actor(batch, sigma, self._advantages(batch, factor))
+        self._update_actor(batch, sigma, factor**0.5 if self.normalize_advantage else None)
         if self.critic is not None:
             self._record(self.critic.update(batch.observations, batch.returns, sigma))
         if hasattr(self.policy, "log_std"):
@@ -331,19 +331,13 @@ class ACKTR(LightRollouts):
         self.logger.record("train/learning_rate", eta_max)
         optimizer = self.policy.optimizer
         assert isinstance(optimizer, KFAC)
-        delta = value_at("delta", self.delta, progress)
         if self.radius is not None:
             factor = self.radius(batch.advantages).item()
-            delta *= factor
             self.logger.record_mean("train/delta_factor", factor)
-        set_trust_region(optimizer, eta_max, delta)
+        set_trust_region(optimizer, eta_max, factor * value_at("delta", self.delta, progress))
         if self.critic is not None:
             self.critic.set_schedules(progress)
         return factor
-
-    def _advantages(self, batch: RolloutBufferSamples, factor: float) -> Tensor:
-        """Advantages ``[B]`` of the loss; standardised ones keep the size that `factor` says they have."""
-        return standardised(batch.advantages, factor**0.5) if self.normalize_advantage else batch.advantages
 
     def _sigma(self, batch: RolloutBufferSamples) -> float | Tensor:
         """Sigma of the critic's output distribution; the adaptive one takes in this batch's error."""
@@ -353,8 +347,8 @@ class ACKTR(LightRollouts):
         self.logger.record("train/critic_sigma", sigma.item())
         return sigma
 
-    def _update_actor(self, batch: RolloutBufferSamples, sigma: float | Tensor, advantages: Tensor) -> None:
-        """One step of the actor, or of actor and critic together."""
+    def _update_actor(self, batch: RolloutBufferSamples, sigma: float | Tensor, std: float | None) -> None:
+        """One step of the actor, or of actor and critic together; `std` as in :func:`policy_loss`."""
         observations, optimizer = batch.observations, self.policy.optimizer
         assert isinstance(optimizer, KFAC)
         kept = self._graphs.replayed(len(batch.returns), optimizer.model) if self._graphs else nullcontext()
@@ -362,7 +356,7 @@ class ACKTR(LightRollouts):
             outputs = as_outputs(optimizer.model(observations))
         self._graphs = None
         heads: list[OutputDistribution] = [output_distribution(self.policy, outputs[0])]
-        loss, log = policy_loss(self.policy, outputs[0], batch, advantages, self.ent_coef)
+        loss, log = policy_loss(self.policy, outputs[0], batch, self.ent_coef, std)
         if self.joint:
             heads.append(Gaussian(outputs[1], sigma))
             values = outputs[1].flatten()

@@ -12,17 +12,12 @@ from algos.acktr.heads import action_distribution
 Log = dict[str, float]
 
 
-def standardised(advantages: Tensor, std: float = 1.0) -> Tensor:
-    """``advantages`` ``[B]`` shifted and scaled to mean 0 and standard deviation `std`."""
-    return std * ((advantages - advantages.mean()) / (advantages.std() + 1e-8))
-
-
 def policy_loss(
     policy: ActorCriticPolicy,
     parameters: Tensor,
     batch: RolloutBufferSamples,
-    advantages: Tensor,
     ent_coef: float,
+    std: float | None = None,
 ) -> tuple[Tensor, Log]:
     """``-mean(A log pi(a | s)) - ent_coef * mean(H(pi(. | s)))``, 0-d, with what is logged of it.
 
@@ -30,13 +25,16 @@ def policy_loss(
         policy: gives the distribution.
         parameters: action parameters ``[B, ...]`` of the batch's observations.
         batch: the rollout.
-        advantages: its advantages ``A``, ``[B]``, or what stands for them.
         ent_coef: weight of the entropy ``H``.
+        std: standard deviation to which the advantages ``A`` are scaled, around 0; None leaves them alone.
     """
     distribution = action_distribution(policy, parameters)
     actions = batch.actions
     if isinstance(policy.action_space, spaces.Discrete):
         actions = actions.long().flatten()
+    advantages = batch.advantages
+    if std is not None:
+        advantages = std * ((advantages - advantages.mean()) / (advantages.std() + 1e-8))
     loss = -(advantages * distribution.log_prob(actions)).mean()
     entropy = distribution.entropy()
     assert entropy is not None, "every distribution that check_policy lets through has an entropy"
