@@ -120,8 +120,8 @@ def _draw(axes: Axes, x: npt.NDArray[np.float64], curves: Mapping[str, Sequence[
         look = looks[name]
         axes.plot(x, [point.estimate for point in points], lw=1.8, label=name, **look.options)
         if any(point.low is not None for point in points):
-            low = [point.estimate if point.low is None else point.low for point in points]
-            high = [point.estimate if point.high is None else point.high for point in points]
+            low = [np.nan if point.low is None else point.low for point in points]
+            high = [np.nan if point.high is None else point.high for point in points]
             axes.fill_between(x, low, high, color=look.colour, alpha=0.18, lw=0)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.grid(color="#dddddd", lw=0.6)

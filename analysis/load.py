@@ -21,6 +21,8 @@ from analysis.settings import Variant, differences
 from analysis.statistics.curves import Curve
 from harness.records import RecordError, RunRecord, find_runs
 
+IMPORTED = "imported"
+"""Protocol of runs that other programs made."""
 TIMESTEPS, MEAN_RETURN = "time/total_timesteps", "rollout/ep_rew_mean"
 
 
@@ -138,8 +140,7 @@ def load_sweeps(runs_dir: Path, sweeps: Sequence[str]) -> Loaded:
     """
     if not sweeps:
         raise SweepError("expected the name of at least one sweep")
-    groups: dict[_Key, list[tuple[Run, dict[str, Any]]]] = defaultdict(list)
-    variants: dict[_Key, Variant] = {}
+    groups: dict[_Key, list[_Member]] = defaultdict(list)
     unreadable = []
     for directory in dict.fromkeys(sweep_directory(runs_dir, sweep) for sweep in sweeps):
         records = find_runs(directory)
@@ -163,10 +164,10 @@ def load_sweeps(runs_dir: Path, sweeps: Sequence[str]) -> Loaded:
                 unreadable.append(f"{record.run_file}: key 'spec' is no RunSpec ({error})")
                 continue
             key = (variant.sweep, variant.agent, variant.env_id, variant.identity)
-            variants.setdefault(key, variant)
-            groups[key].append((run, spec))
+            groups[key].append((run, variant))
     if not groups:
         raise SweepError(f"{', '.join(sweeps)}: no run of it can be read: {unreadable[0]}")
+    variants = [_usual_variant(members) for members in groups.values()]
     settings = [
         Setting(
             sweep=variant.sweep,
@@ -178,40 +179,57 @@ def load_sweeps(runs_dir: Path, sweeps: Sequence[str]) -> Loaded:
             n_timesteps=int(variant.spec["n_timesteps"]),
             hyperparameters=variant.spec.get("hyperparameters", {}),
             protocol=variant.spec.get("protocol", {}),
-            runs=_checked_against_each_other(groups[key]),
+            runs=_checked_against_each_other(members),
         )
-        for (key, variant), text in zip(variants.items(), differences(list(variants.values())), strict=True)
+        for members, variant, text in zip(groups.values(), variants, differences(variants), strict=True)
     ]
     settings.sort(key=lambda s: (s.env_id, s.agent, s.differs, s.sweep, s.identity))
     return Loaded(tuple(settings), tuple(unreadable))
 
 
 _Key = tuple[str, str, str, str]
+_Member = tuple[Run, Variant]
 
 
-def _checked_against_each_other(members: Sequence[tuple[Run, dict[str, Any]]]) -> tuple[Run, ...]:
+def _checked_against_each_other(members: Sequence[_Member]) -> tuple[Run, ...]:
     """By seed; runs that do not belong into one cell with the others are marked as left out.
 
     What most runs of the cell say is taken as right. A repeated seed counts once, by the first directory: the
     second is the same random numbers again, not another sample.
     """
-    usual = {
-        key: Counter(_text(spec.get(key)) for _, spec in members).most_common(1)[0][0]
-        for key in ("protocol", "n_timesteps", "hyperparameters")
-    }
-    seeds: set[int] = set()
+    usual = _usual_texts(members)
+    first: dict[int, Run] = {}
     checked = []
-    for run, spec in sorted(members, key=lambda member: (member[0].seed, str(member[0].directory))):
-        differing = [key for key, text in usual.items() if _text(spec.get(key)) != text]
+    for run, variant in sorted(members, key=lambda member: (member[0].seed, str(member[0].directory))):
+        differing = _differing(variant, usual)
         if differing:
             reason = f"its {' and '.join(differing)} is not that of the other runs of this cell"
             run = replace(run, left_out=reason)
-        elif run.seed in seeds:
-            run = replace(run, left_out=f"seed {run.seed} is already there")
+        elif run.seed in first:
+            there = first[run.seed].directory
+            reason = f"{run.directory}: seed {run.seed} is already there, in {there.name}"
+            run = replace(run, left_out=reason)
         else:
-            seeds.add(run.seed)
+            first[run.seed] = run
         checked.append(run)
     return tuple(checked)
+
+
+def _usual_variant(members: Sequence[_Member]) -> Variant:
+    usual = _usual_texts(members)
+    alike = (variant for _, variant in members if not _differing(variant, usual))
+    return next(alike, members[0][1])
+
+
+def _usual_texts(members: Sequence[_Member]) -> dict[str, str]:
+    return {
+        key: Counter(_text(variant.spec.get(key)) for _, variant in members).most_common(1)[0][0]
+        for key in ("protocol", "n_timesteps", "hyperparameters")
+    }
+
+
+def _differing(variant: Variant, usual: dict[str, str]) -> list[str]:
+    return [key for key, text in usual.items() if _text(variant.spec.get(key)) != text]
 
 
 def _text(value: Any) -> str:
@@ -231,7 +249,7 @@ def _read_run(record: RunRecord, spec: dict[str, Any], episodes: Episodes | Reco
     curve = None
     if status["state"] == "done" and not len(episodes):
         try:
-            curve = _logged_curve(record)
+            curve = _curve_without_episodes(record, spec)
         except RecordError as error:
             status = {**status, "state": "damaged", "error": str(error)}
     n_envs, n_steps = (spec.get("hyperparameters", {}).get(name) for name in ("n_envs", "n_steps"))
@@ -249,6 +267,15 @@ def _read_run(record: RunRecord, spec: dict[str, Any], episodes: Episodes | Reco
         episodes=episodes,
         curve=curve,
     )
+
+
+def _curve_without_episodes(record: RunRecord, spec: dict[str, Any]) -> Curve | None:
+    """What stands for the episodes of a finished run that has none: of an imported one, its logged curve."""
+    if spec.get("protocol", {}).get("name") == IMPORTED:
+        return _logged_curve(record)
+    if not record.episodes_file.exists():
+        raise RecordError(f"{record.episodes_file}: no such file, expected the episodes of a finished run")
+    return None
 
 
 def _logged_curve(record: RunRecord) -> Curve | None:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.importing.model import ImportedRun, ImportProblem
-from analysis.load import MEAN_RETURN, TIMESTEPS
+from analysis.load import IMPORTED, MEAN_RETURN, TIMESTEPS
 from harness.records import EpisodeLog, RunRecord, run_directory
 
 IDENTITY = "imported"
@@ -43,7 +43,7 @@ def write_runs(runs: Sequence[ImportedRun], runs_dir: Path, sweep: str) -> list[
             "algo": directory.parents[2].name,
             "label": directory.parents[2].name,
             "env_id": run.env_id,
-            "protocol": {"name": "imported", "version": 1},
+            "protocol": {"name": IMPORTED, "version": 1},
             "n_timesteps": run.n_timesteps,
             "hyperparameters": {},
             "seed": run.seed,

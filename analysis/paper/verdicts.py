@@ -6,8 +6,8 @@ The rules, in the order in which they are asked:
 2. **Inconclusive** whatever the numbers are, on an environment where a run is missing, unfinished or failed;
    where the budget is below the claim's (a smaller budget is never compared as if it were equal) or above it
    (step sizes follow the budget), unless the claim's text holds at any budget; where another agent stands in
-   for the paper's; where fewer than 3 seeds allow no interval; where a speed was timed beside other runs of
-   its sweep. A number that depends on the machine is never held against another machine's.
+   for the paper's; where fewer than 3 seeds (5 of one mean) allow no interval; where a speed was timed beside
+   other runs of its sweep. A number that depends on the machine is never held against another machine's.
 3. A **direction** says in which region its statistic lies. On one environment it holds where the interval
    lies inside, fails where it lies outside, and is open else. A claim about at least k of n environments is
    reproduced where k hold, contradicted where n - k + 1 fail. It holds at the confidence
@@ -227,11 +227,9 @@ def _not_reached(claim: Claim, effect: Effect) -> _Answer:
     assert effect.reached is not None
     fraction = fraction_reached(effect.reached, effect.seeds)
     limit = 0.5 ** (1.0 / claim.seeds)
-    assert fraction.low is not None
-    assert fraction.high is not None
     counts = f"{effect.reached} of {effect.seeds} seeds reached the level"
-    if effect.seeds < 3:
-        return _Answer("open", f"{counts}: at least 3 seeds needed")
+    if fraction.low is None or fraction.high is None:
+        return _Answer("open", f"{counts}: {fraction.missing}")
     if fraction.high < limit:
         return _Answer("holds", counts)
     if fraction.low > limit:

@@ -90,7 +90,8 @@ def _notes(rows: Sequence[tuple[Entry, ...]], paired: bool) -> tuple[str, ...]:
         "difference of the size seen with 80 % power, as far as a size seen in few seeds can tell, or more "
         "where the test could not have come out otherwise with these.",
         "Episodes X/Y, Timesteps X/Y: ratio of restricted mean times to the reference level, with Welch's "
-        "95 % interval of the logarithm.",
+        "95 % interval of the logarithm. A side that did not reach it counts with the time up to which both "
+        "were looked at.",
     ]
     reasons = {str(row[position].values[key]) for row in rows for position, key in _REASONS} - {"None", ""}
     return (*notes, *(f"{reason[0].upper()}{reason[1:]}." for reason in sorted(reasons)))
@@ -158,9 +159,10 @@ def _ratio(
     name: str, times: Sequence[TimesToLevel | None], unit: Callable[[TimesToLevel], Times | None]
 ) -> Entry:
     interval: Interval | None = None
-    known = [unit(found) for found in times if found is not None and any(found.crossings)]
+    known = [unit(found) for found in times if found is not None]
     sides = [observed for observed in known if observed is not None]
-    if len(sides) == 2 and common_horizon(sides) > 0:
+    reached = any(side.reached.any() for side in sides)
+    if len(sides) == 2 and reached and common_horizon(sides) > 0:
         interval = ratio_of_restricted_means(sides[0], sides[1])
     values: dict[str, Scalar] = {
         f"{name}_ratio": interval.estimate if interval else None,

@@ -36,6 +36,7 @@ from analysis.statistics.resampling import RunScores
 
 FloatArray = npt.NDArray[np.float64]
 
+MIN_RUNS_OF_EITHER = 9
 PRIOR_DF = 4
 """Weight of the expected variance beside the one found: that of 3 runs against 3."""
 
@@ -44,9 +45,10 @@ def probability_of_improvement(x: RunScores, y: RunScores, *, confidence: float 
     """P(a run of X scores above a run of Y), ties counting half, averaged over tasks.
 
     Mann and Whitney's U over the number of pairs, per task; tasks weigh the same, whatever their runs. It has
-    an interval from 3 runs of either side in every task on, also where one side wins every pair. A 95 %
-    interval covers more where one side is better at some tasks and worse at others, and all of the time with
-    3 runs on a single task where P is 0.5: one side wins all pairs by chance in one of ten.
+    an interval from 3 runs of either side in every task and 9 in all on, also where one side wins every pair.
+    (With 3 runs on a single task one side wins all pairs by chance in one of ten, so that an interval holds
+    0.5 in 90 % or in all.) A 95 % interval covers more where one side is better at some tasks and worse at
+    others.
 
     Args:
         x, y: scalar scores ``[runs, 1]`` of the two algorithms on the same tasks.
@@ -64,7 +66,7 @@ def probability_of_improvement(x: RunScores, y: RunScores, *, confidence: float 
         raise ValueError("expected scalar scores, got curves")
     wins = [_wins(x.point(0)[a], y.point(0)[b]) for a, b in zip(x.slices(), y.slices(), strict=True)]
     estimate = float(np.mean([win.mean() for win in wins]))
-    reason = too_few_runs((*x.sizes, *y.sizes), min_runs=0)
+    reason = too_few_runs(x.sizes, MIN_RUNS_OF_EITHER) or too_few_runs(y.sizes, MIN_RUNS_OF_EITHER)
     if reason:
         return Interval(estimate, None, None, confidence, reason)
     error = 1.0 - confidence

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from analysis.statistics.improvement import probability_of_improvement
 from analysis.statistics.resampling import RunScores
 
-TASKS = st.lists(st.lists(st.integers(-3, 3), min_size=3, max_size=5), min_size=2, max_size=2)
+TASKS = st.lists(st.lists(st.integers(-3, 3), min_size=3, max_size=5), min_size=3, max_size=3)
 
 
 def of(*tasks: list[float]) -> RunScores:
@@ -24,16 +24,18 @@ def test_estimate_by_hand() -> None:
 
 
 def test_interval_by_hand() -> None:
-    """P = 2/3; the variance found is 2/27 - 1/54 with 4 degrees of freedom, the one expected 2/9 / 3.913.
+    """P = 2/3 on three tasks alike.
 
-    A single task of 3 against 3 has no lower limit above 0.5, so 5 % is left out on either side: t = 1.860.
+    The variance found is (2/27 - 1/54) / 3 with 12 degrees of freedom, the one expected 2/9 / 11.74, with 4:
+    together 11.93 comparisons with 16. The upper limit with 2.5 % is above all that any sample's lower limit
+    can be, so it leaves out up to 5 %: t = 2.120 below, 1.746 above.
     """
-    found = probability_of_improvement(of([1.0, 3.0, 5.0]), of([0.0, 2.0, 4.0]))
+    found = probability_of_improvement(of(*[[1.0, 3.0, 5.0]] * 3), of(*[[0.0, 2.0, 4.0]] * 3))
     assert found.estimate == pytest.approx(2 / 3)
-    assert (found.low, found.high) == pytest.approx((0.2580, 0.9203), abs=1e-3)
+    assert (found.low, found.high) == pytest.approx((0.3703, 0.8481), abs=1e-3)
 
 
-@pytest.mark.parametrize(("tasks", "t"), [(1, 2.132), (6, 2.776)])
+@pytest.mark.parametrize(("tasks", "t"), [(3, 2.776), (6, 2.776)])
 def test_one_side_wins_every_pair(tasks: int, t: float) -> None:
     """Newcombe's 4.5 comparisons per task, with 4 degrees of freedom.
 
@@ -66,7 +68,7 @@ def test_what_cannot_be_missed_on_one_side_has_the_error_rate_on_the_other() -> 
 
 
 def test_runs_that_all_tie_may_go_either_way() -> None:
-    found = probability_of_improvement(of([1.0] * 3), of([1.0] * 3))
+    found = probability_of_improvement(of([1.0] * 9), of([1.0] * 9))
     assert found.estimate == 0.5
     assert found.low == pytest.approx(1 - found.high)
     assert 0.0 < found.low < 0.3
@@ -84,16 +86,21 @@ def test_more_runs_and_less_confidence_make_it_narrower() -> None:
     generator = np.random.default_rng(0)
     x, y = (generator.normal(mean, 1.0, 30) for mean in (0.5, 0.0))
     widths = []
-    for runs, confidence in ((30, 0.8), (30, 0.95), (10, 0.95), (3, 0.95)):
+    for runs, confidence in ((30, 0.8), (30, 0.95), (9, 0.95)):
         found = probability_of_improvement(of(list(x[:runs])), of(list(y[:runs])), confidence=confidence)
         widths.append(found.high - found.low)
     assert widths == sorted(widths)
 
 
 def test_too_few_runs_have_a_sentence_and_no_interval() -> None:
-    found = probability_of_improvement(of([1.0, 2.0, 3.0]), of([1.0, 2.0]))
-    assert (found.low, found.high) == (None, None)
-    assert found.missing == "no honest interval from 2 runs per task: at least 3 needed"
+    nine, two, eight = of(*[[1.0, 2.0, 3.0]] * 3), of(*[[1.0, 2.0]] * 3), of([float(i) for i in range(8)])
+    for x, y in ((nine, two), (two, nine)):
+        found = probability_of_improvement(x, y)
+        assert (found.low, found.high) == (None, None)
+        assert found.missing == "no honest interval from 2 runs per task: at least 3 needed"
+    found = probability_of_improvement(eight, of([float(i) for i in range(20)]))
+    assert found.missing == "no honest interval from 8 runs in all: at least 9 needed"
+    assert found.estimate == pytest.approx(np.mean([i + 0.5 for i in range(8)]) / 20)
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

@@ -182,23 +182,41 @@ def test_a_run_without_status_is_damaged(runs) -> None:
 
 
 def test_a_run_of_another_protocol_or_budget_in_the_same_cell_is_left_out(runs) -> None:
-    for seed in (0, 1):
+    runs.add([1.0], seed=0, protocol={"name": "atari", "version": 2})
+    runs.add([1.0], seed=1, n_timesteps=77)
+    for seed in (2, 3):
         runs.add([1.0], seed=seed)
-    runs.add([1.0], seed=2, protocol={"name": "atari", "version": 2})
-    runs.add([1.0], seed=3, n_timesteps=77)
     (setting,) = load_sweeps(runs.root, ["sweep"]).settings
-    assert [run.seed for run in setting.done] == [0, 1]
-    assert [run.left_out for run in setting.runs[2:]] == [
+    assert [run.seed for run in setting.done] == [2, 3]
+    assert [run.left_out for run in setting.runs[:2]] == [
         "its protocol is not that of the other runs of this cell",
         "its n_timesteps is not that of the other runs of this cell",
     ]
+    assert (setting.n_timesteps, setting.protocol["version"]) == (10_000, 1)  # not what the first one says
+
+
+def test_a_finished_run_without_its_episodes_is_damaged_not_known_by_its_log(runs) -> None:
+    lacking, none, imported = (
+        runs.add([1.0] * count, seed=seed, protocol=protocol)
+        for seed, count, protocol in ((0, 1, None), (1, 0, None), (2, 1, {"name": "imported", "version": 1}))
+    )
+    for directory in (lacking, none, imported):
+        (directory / "progress.csv").write_text("time/total_timesteps,rollout/ep_rew_mean\n10,3.0\n")
+    for directory in (lacking, imported):
+        (directory / "episodes.csv").unlink()
+    found = {run.seed: run for setting in load_sweeps(runs.root, ["sweep"]).settings for run in setting.runs}
+    assert found[0].state == "damaged"
+    assert found[0].error == f"{lacking}/episodes.csv: no such file, expected the episodes of a finished run"
+    assert [found[seed].curve is None for seed in (0, 1, 2)] == [True, True, False]
 
 
 def test_a_repeated_seed_counts_once(runs) -> None:
     original = runs.add([1.0], seed=3)
     shutil.copytree(original, original.with_name("seed-3-copy"))
     (setting,) = load_sweeps(runs.root, ["sweep"]).settings
-    assert [(run.seed, run.left_out) for run in setting.runs] == [(3, ""), (3, "seed 3 is already there")]
+    assert [run.seed for run in setting.runs] == [3, 3]
+    assert setting.runs[0].left_out == ""
+    assert setting.runs[1].left_out == f"{original}-copy: seed 3 is already there, in seed-3"
     assert setting.done[0].directory == original
 
 

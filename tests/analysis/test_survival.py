@@ -72,10 +72,10 @@ def test_ratio_of_restricted_means() -> None:
     slow, fast = times(20, 24, 28, censored=(40,)), times(10, 12, 14, 20)
     assert ratio_of_restricted_means(slow, fast).estimate == 28 / 14
     assert ratio_of_restricted_means(slow, fast, horizon=22).estimate == pytest.approx((20 + 3 * 22) / 4 / 14)
-    wide = ratio_of_restricted_means(slow, times(10, 12, 14, 20, censored=(40,)), horizon=40)
-    assert wide.estimate == pytest.approx(28 / 19.2)
+    wide = ratio_of_restricted_means(slow, times(10, 12, 20, censored=(40,)), horizon=40)
+    assert wide.estimate == pytest.approx(28 / 20.5)
     assert wide.low < wide.estimate < wide.high
-    back = ratio_of_restricted_means(times(10, 12, 14, 20, censored=(40,)), slow, horizon=40)
+    back = ratio_of_restricted_means(times(10, 12, 20, censored=(40,)), slow, horizon=40)
     assert (back.low, back.high) == pytest.approx((1 / wide.high, 1 / wide.low))
 
 
@@ -91,9 +91,11 @@ def test_ratio_says_why_it_has_no_interval() -> None:
     few = ratio_of_restricted_means(times(20, 24), times(10, 12))
     assert (few.low, few.high) == (None, None)
     assert few.missing == "no honest interval from 2 seeds: at least 3 needed"
-    failed = ratio_of_restricted_means(times(20, censored=(40, 40)), times(10, 12, 14, censored=(40,)))
+    uneven = ratio_of_restricted_means(times(20, 24, 28), times(10, 12, 14, 15))
+    assert uneven.missing == "no honest interval from 3 seeds against 4: at least 5 needed"
+    failed = ratio_of_restricted_means(times(20, censored=(40, 40)), times(10, 12, censored=(40,)))
     assert "1 of the seeds of one side reached the level" in failed.missing
-    assert failed.estimate == pytest.approx((100 / 3) / 19)
+    assert failed.estimate == pytest.approx((100 / 3) / (62 / 3))
 
 
 def test_ratio_does_not_depend_on_the_unit() -> None:
@@ -107,6 +109,9 @@ def test_fraction_reached_is_wilsons() -> None:
     found = fraction_reached(3, 5)
     assert (found.estimate, found.low, found.high) == pytest.approx((0.6, 0.2307, 0.8824), abs=1e-4)
     assert (fraction_reached(0, 4).low, fraction_reached(4, 4).high) == (0.0, 1.0)
+    few = fraction_reached(1, 2)
+    assert (few.estimate, few.low, few.high) == (0.5, None, None)
+    assert few.missing == "no honest interval from 2 seeds: at least 3 needed"
     with pytest.raises(ValueError, match="reached <= seeds"):
         fraction_reached(3, 2)
 

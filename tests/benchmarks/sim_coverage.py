@@ -5,15 +5,17 @@
     OMP_NUM_THREADS=1 python tests/benchmarks/sim_coverage.py improvement --trials 2000
     OMP_NUM_THREADS=1 python tests/benchmarks/sim_coverage.py means --trials 10000
     OMP_NUM_THREADS=1 python tests/benchmarks/sim_coverage.py times --trials 2000
+    OMP_NUM_THREADS=1 python tests/benchmarks/sim_coverage.py fractions
 
 ``aggregates``: over tasks (the median's, which reports do not print, as well). ``profile``: the fraction of
 runs above a score. ``improvement``: P(X > Y), by how likely it truly is. ``means``: Student's and Welch's.
-``times``: the ratio of restricted mean times.
+``times``: the ratio of restricted mean times. ``fractions``: of seeds that reach a level, without trials.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -35,7 +37,7 @@ from analysis.statistics.intervals import Interval
 from analysis.statistics.means import difference_of_means, mean_interval, ratio_of_means
 from analysis.statistics.quantiles import normal_quantile
 from analysis.statistics.resampling import RunScores
-from analysis.statistics.survival import Times, common_horizon, ratio_of_restricted_means
+from analysis.statistics.survival import Times, common_horizon, fraction_reached, ratio_of_restricted_means
 
 STATISTICS = (IQM, MEAN, OPTIMALITY_GAP, replace(MEDIAN, no_interval=""))
 
@@ -62,11 +64,6 @@ class Coverage:
             if interval is not None and interval.low is not None and interval.high is not None
         ]
         return cls(sum(held) / len(held) if held else float("nan"), len(held) / len(found))
-
-    @property
-    def not_missed(self) -> float:
-        """Fraction of all trials that had no interval or one that holds the true value."""
-        return 1.0 - self.given * (1.0 - self.held) if self.given else 1.0
 
 
 def aggregates(
@@ -159,39 +156,68 @@ def _share(x: FloatArray, y: FloatArray) -> float:
 
 
 def means(draw: Draw, runs: tuple[int, int], trials: int, seed: int = 0) -> list[Coverage]:
-    """Of Student's interval of the mean of Y, and Welch's of the difference and the ratio of 1.5 Y and Y."""
+    """Of one mean, two differences and a ratio.
+
+    Student's interval of the mean of Y; Welch's of 1.5 Y less Y, of 1.5 Y less scores that hardly vary
+    (:func:`steady`), and of the ratio of 1.5 Y to Y.
+    """
     generator = np.random.default_rng(seed)
     true = float(draw(generator, (1_000_000,)).mean())
     samples = [(1.5 * draw(generator, (runs[0],)), draw(generator, (runs[1],))) for _ in range(trials)]
+    against = [(x, steady(generator, (runs[1],))) for x, _ in samples]
     return [
         Coverage.of((mean_interval(y), true) for _, y in samples),
         Coverage.of((difference_of_means(x, y), 0.5 * true) for x, y in samples),
+        Coverage.of((difference_of_means(x, y), 1.5 * true - 1.0) for x, y in against),
         Coverage.of((ratio_of_means(x, y), 1.5) for x, y in samples),
     ]
 
 
-def times(censored: float, runs: int, trials: int, seed: int = 0) -> Coverage:
-    """Of the ratio of restricted mean times, log-normal and one twice the other.
+def steady(generator: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
+    """Scores of an agent whose seeds do alike: Gaussian, standard deviation 0.1 of the mean."""
+    return generator.normal(1.0, 0.1, shape)
+
+
+def times(draw: Draw, censored: float, runs: tuple[int, int], trials: int, seed: int = 0) -> Coverage:
+    """Of the ratio of restricted mean times, one twice the other.
 
     Args:
+        draw: times of the faster agent; those below 0.05 count as that.
         censored: fraction of the slower agent's runs that do not reach the level in the budget.
-        runs, trials, seed: as above.
+        runs: of the slower and of the faster agent.
+        trials, seed: as above.
     """
     generator = np.random.default_rng(seed)
-    large = [scale * generator.lognormal(0, 0.5, 200_000) for scale in (2.0, 1.0)]
+
+    def drawn(scale: float, size: int) -> FloatArray:
+        return scale * np.maximum(draw(generator, (size,)), 0.05)
+
+    large = [drawn(scale, 200_000) for scale in (2.0, 1.0)]
     budget = float(np.quantile(large[0], 1 - censored)) if censored else 1e9
     restricted = [np.minimum(times, budget).mean() for times in large]
 
-    def sample(scale: float) -> Times:
-        times = scale * generator.lognormal(0, 0.5, runs)
+    def sample(scale: float, size: int) -> Times:
+        times = drawn(scale, size)
         return Times(np.minimum(times, budget), times <= budget)
 
     def trial() -> tuple[Interval, float]:
-        x, y = sample(2.0), sample(1.0)
+        x, y = sample(2.0, runs[0]), sample(1.0, runs[1])
         whole = common_horizon((x, y)) != budget
         return ratio_of_restricted_means(x, y), 2.0 if whole else float(restricted[0] / restricted[1])
 
     return Coverage.of(trial() for _ in range(trials))
+
+
+def fractions(seeds: int) -> FloatArray:
+    """Of the fraction of seeds that reach a level: exact, at 2,000 true fractions between 0 and 1."""
+    true = (np.arange(2000) + 0.5) / 2000
+    covered = np.zeros_like(true)
+    for reached in range(seeds + 1):
+        interval = fraction_reached(reached, seeds)
+        chance = math.comb(seeds, reached) * true**reached * (1 - true) ** (seeds - reached)
+        if interval.low is not None and interval.high is not None:
+            covered += chance * ((interval.low <= true) & (true <= interval.high))
+    return covered
 
 
 def aggregates_lines(trials: int) -> Iterator[str]:
@@ -235,7 +261,8 @@ def improvement_lines(trials: int) -> Iterator[str]:
 _CASES = (
     *((6, (runs, runs)) for runs in (3, 5, 10)),
     (6, (3, 10)),
-    *((1, (runs, runs)) for runs in (3, 5, 10)),
+    (3, (3, 3)),
+    (1, (10, 10)),
 )
 
 
@@ -251,24 +278,34 @@ def _improvement_line(tasks: int, runs: tuple[int, int], name: str, found: Seque
 
 
 def means_lines(trials: int) -> Iterator[str]:
-    yield "ratio: no interval, or one that holds it (a ratio of means not told from zero has none)"
-    yield " runs  distribution       mean  difference     ratio    given"
-    for runs in ((3, 3), (5, 5), (10, 10), (3, 10), (10, 3)):
+    yield "nan: no interval from so few; steady: less scores that hardly vary; given: trials with a ratio"
+    yield " runs  distribution      mean  difference  steady     ratio    given"
+    for runs in ((3, 3), (4, 4), (5, 5), (10, 10), (3, 10), (5, 10), (10, 5)):
         for name, draw in DISTRIBUTIONS.items():
-            mean, difference, ratio = means(draw, runs, trials)
-            sizes = str(runs[0]) if runs[0] == runs[1] else f"{runs[0]}x{runs[1]}"
-            yield (
-                f"{sizes:>5}  {name:<13}{mean.held:10.1%}{difference.held:12.1%}"
-                f"{ratio.not_missed:10.1%}{ratio.given:9.1%}"
-            )
+            found = means(draw, runs, trials)
+            covered = "".join(f"{one.held:10.1%}" for one in found)
+            yield f"{_runs_text(runs):>5}  {name:<12}{covered}{found[-1].given:9.1%}"
+
+
+def _runs_text(runs: tuple[int, int]) -> str:
+    return str(runs[0]) if runs[0] == runs[1] else f"{runs[0]}x{runs[1]}"
 
 
 def times_lines(trials: int) -> Iterator[str]:
-    yield " runs  censored   covered   with an interval"
-    for runs in (3, 5, 10):
-        for censored in (0.0, 0.3):
-            found = times(censored, runs, trials)
-            yield f"{runs:5}  {censored:8.0%}  {found.held:8.1%}  {found.given:8.1%}"
+    yield " runs  distribution  censored   covered   with an interval"
+    for runs in ((3, 3), (5, 5), (10, 10), (5, 10)):
+        for name, draw in DISTRIBUTIONS.items():
+            for censored in (0.0, 0.3):
+                found = times(draw, censored, runs, trials)
+                covered = f"{found.held:8.1%}  {found.given:8.1%}"
+                yield f"{_runs_text(runs):>5}  {name:<12}  {censored:8.0%}  {covered}"
+
+
+def fractions_lines(trials: int) -> Iterator[str]:
+    yield "exact; over all true fractions: least, mean, and share of them covered by less than 92 %"
+    for seeds in (3, 5, 10):
+        found = fractions(seeds)
+        yield f"{seeds:5}  {found.min():8.1%}  {found.mean():8.1%}  {(found < 0.92).mean():8.1%}"
 
 
 TABLES: dict[str, Callable[[int], Iterator[str]]] = {
@@ -277,6 +314,7 @@ TABLES: dict[str, Callable[[int], Iterator[str]]] = {
     "improvement": improvement_lines,
     "means": means_lines,
     "times": times_lines,
+    "fractions": fractions_lines,
 }
 
 

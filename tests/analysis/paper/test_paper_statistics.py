@@ -51,12 +51,38 @@ def refused(name: str, found: list[Setting], reference: Reference | None = None)
 
 
 def test_means_of_few_runs_by_hand() -> None:
-    interval = mean_interval([1.0, 2.0, 3.0])
-    assert interval.high == pytest.approx(2.0 + 4.302653 / math.sqrt(3))
+    interval = mean_interval([1.0, 2.0, 3.0, 4.0, 5.0], 1.0 - 1.5 * 0.05)  # two thirds of 7.5 %
+    assert interval.high == pytest.approx(3.0 + 2.776445 * math.sqrt(2.5 / 5))
     two = difference_of_means([1.0, 2.0, 3.0], [11.0, 12.0, 13.0])
     assert two.low == pytest.approx(-10.0 - 2.776445 * math.sqrt(2 / 3))  # equal variances: 4 degrees
-    assert mean_interval([1.0, 2.0]).missing == "no honest interval from 2 seeds: at least 3 needed"
-    assert mean_interval([7.0, 7.0, 7.0]).low == 7.0
+    assert mean_interval([1.0, 2.0]).missing == "no honest interval from 2 seeds: at least 5 needed"
+    assert mean_interval([7.0] * 5).low == 7.0
+
+
+def test_a_difference_from_a_side_that_does_not_vary_is_as_uncertain_as_one_mean() -> None:
+    values = [1.0, 2.0, 4.0, 8.0, 9.0]
+    one, two = mean_interval(values), difference_of_means(values, [0.0] * 5)
+    assert (two.low, two.high) == pytest.approx((one.low, one.high))
+
+
+@pytest.mark.parametrize(
+    ("runs", "missing"),
+    [
+        ((2, 2), "no honest interval from 2 seeds: at least 3 needed"),
+        ((1, 10), "no honest interval from 1 seed: at least 3 needed"),
+        ((3, 3), ""),
+        ((3, 4), "no honest interval from 3 seeds against 4: at least 5 needed"),
+        ((10, 4), "no honest interval from 4 seeds against 10: at least 5 needed"),
+        ((5, 10), ""),
+    ],
+)
+def test_a_side_with_few_runs_is_compared_with_as_many(runs: tuple[int, int], missing: str) -> None:
+    x, y = ([10.0 + i for i in range(size)] for size in runs)
+    ratio = ratio_of_means(x, y)
+    assert ratio is not None
+    for found in (difference_of_means(x, y), ratio):
+        assert found.missing == missing
+        assert (found.low is None) == bool(missing)
 
 
 def test_ratios_of_means() -> None:
