@@ -27,20 +27,21 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60.0) 
 
 
 def hold_in_training(records: Sequence[RunRecord]) -> list[int]:
-    """Stop each run's worker as soon as it trains, so that none ends before the others; their process ids."""
+    """Stop each run's worker once it trains and has a checkpoint, so that none ends; their process ids."""
     held: dict[Path, int] = {}
 
     def hold() -> bool:
         for record in records:
             status = record.status()
-            if record.directory not in held and status.get("timesteps", 0) > 0:
+            saved = any(record.checkpoints_directory.glob("step-*/manifest.json"))
+            if record.directory not in held and status.get("timesteps", 0) > 0 and saved:
                 assert status["timesteps"] < status["n_timesteps"], f"over too soon: {record.directory}"
                 held[record.directory] = int(status["pid"])
                 os.kill(held[record.directory], signal.SIGSTOP)
         return len(held) == len(records)
 
     wait_until(hold, "all train", 120)
-    return list(held.values())
+    return [held[record.directory] for record in records]
 
 
 def let_go_once_told(pids: Sequence[int]) -> None:

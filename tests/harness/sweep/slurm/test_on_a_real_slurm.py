@@ -50,6 +50,15 @@ runs_per_job: 2
 """
 
 
+INTERRUPTED = """
+n_timesteps: 10_000
+seeds: 5
+envs: [CartPole-v1]
+algos: {acktr: {hyperparameters: {n_steps: 20}}}
+device: cpu
+checkpoint_seconds: 1
+"""
+
 SEQUENTIAL = (Path(__file__).parents[1] / "sequential.yaml").read_text(encoding="utf-8")
 
 
@@ -297,32 +306,46 @@ def test_a_partition_that_does_not_exist(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_an_interrupted_run_equals_a_whole_one(
+@pytest.mark.timeout(900)
+def test_interrupted_runs_equal_whole_ones(
     cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The real worker: told to stop by SIGUSR2 in the middle, put back, and gone on from its checkpoint."""
+    """The real worker, interrupted in every way in the middle of its training, one way a job."""
     monkeypatch.chdir(tmp_path)
-    text = SWEEP.replace("200", "60_000").replace("seeds: 6", "seeds: 1")
-    text = text.replace("n_steps: 20", "n_steps: 20, n_envs: 1", 1)  # A2C is over within a heartbeat else
-    Path("s.yaml").write_text(text)
-    Path("profile.yaml").write_text(PROFILE)
-    submitted = CliRunner().invoke(app, ["sweep", "s.yaml", "--backend", "./profile.yaml"])
+    Path("s.yaml").write_text(INTERRUPTED)
+    Path("profile.yaml").write_text('partition: gpu\nwalltime: "0:20:00"\n')
+    arguments = ["sweep", "s.yaml", "--backend", "./profile.yaml"]
+    submitted = CliRunner().invoke(app, arguments)
     assert submitted.exit_code == 0, submitted.output
     (submission,) = Jobs(Path("runs/s")).submissions
-    job_id = str(submission.content["job_id"])
+    array = str(submission.content["job_id"])
     records = find_runs(Path("runs/s"))
-    pids = hold_in_training(records)
-    slurm("scancel", "--signal=USR2", job_id)
-    let_go_once_told(pids)
-    start_now(job_id)
-    wait_until(lambda: all(r.status()["state"] in ("done", "failed") for r in records), "all ended", 200)
-    local = CliRunner().invoke(app, ["sweep", "s.yaml", "--runs-dir", "local"])
+    usr2, _, worker, supervisor, daemon = pids = hold_in_training(records)
+
+    restart_slurmd(cluster, slurm("squeue", "-h", "-j", f"{array}_4", "-o", "%N").strip())
+    os.kill(daemon, signal.SIGCONT)
+    os.kill(worker, signal.SIGKILL)
+    its_parent = psutil.Process(supervisor).parent()
+    assert its_parent is not None
+    its_parent.kill()
+    slurm("scancel", "--signal=USR2", f"{array}_0")
+    slurm("scontrol", "requeue", f"{array}_1")  # which continues and ends what it finds
+    let_go_once_told([usr2])
+    start_now(f"{array}_0", f"{array}_1")
+    wait_until(lambda: not slurm("squeue", "-h", "-j", f"{array}_3").strip(), "its job has ended")
+    again = CliRunner().invoke(app, arguments)
+    assert again.stdout.splitlines()[0].endswith("1 to run (1 preempted before)"), again.output
+
+    wait_until(lambda: all(r.status()["state"] in ("done", "failed") for r in records), "all ended", 280)
+    assert not any(map(psutil.pid_exists, pids))
+    rarely = ["--set", "checkpoint_seconds=600"]
+    local = CliRunner().invoke(app, ["sweep", "s.yaml", "--runs-dir", "local", *rarely])
     assert local.exit_code == 0, local.output
     for record in records:
         other = RunRecord(Path("local") / record.directory.relative_to("runs"))
         assert [found for found in compare(other, record, 0) if found.difference] == []
-        assert [attempt["resumed_at"] > 0 for attempt in record.attempts] == [False, True]
+    resumed = [[attempt["resumed_at"] > 0 for attempt in record.attempts] for record in records]
+    assert resumed == [[False, True]] * 4 + [[False]]
 
 
 @pytest.mark.slow
