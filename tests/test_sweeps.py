@@ -39,7 +39,7 @@ RUNS = {
     "gauss_newton": (8, 18, 168),
     "grid_atari": (2, 8, 12),
     "grid_mujoco": (2, 18, 54),
-    "kl": (4, 12, 12),
+    "kl": (4, 20, 20),
     "mujoco8": (8, 27, 96),
     "mujoco8_30m": (4, 48, 256),
     "openai_baselines": (5, 36, 105),

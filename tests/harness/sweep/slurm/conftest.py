@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from harness.sweep.slurm.profile import Profile
+from tests.harness.sweep.slurm.faked import SWEEP
 
 ROOT = Path(__file__).resolve().parents[4]
 DEVCLUSTER = ROOT / "slurm" / "devcluster"
@@ -133,3 +134,14 @@ def no_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if git:
         (binaries / "git").symlink_to(git)
     monkeypatch.setenv("PATH", str(binaries))
+
+
+@pytest.fixture
+def place(tmp_path: Path, fake_slurm: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with ``s.yaml`` (12 runs) and the profile ``p.yaml`` (3 runs a job)."""
+    place = tmp_path / "a place"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    Path("s.yaml").write_text(SWEEP.format(seeds=12))
+    Path("p.yaml").write_text('partition: cpu\nwalltime: "1:00:00"\nruns_per_job: 3\n')
+    return place
