@@ -29,10 +29,12 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from harness.exact_csv import exact_precision
 from harness.runner.durable import replace_flushed
 
 if TYPE_CHECKING:
@@ -48,6 +50,10 @@ STATES: tuple[State, ...] = ("pending", "running", "done", "failed", "preempted"
 
 class RecordError(ValueError):
     """A file of a run directory is missing, damaged or of another version; the message names the file."""
+
+
+class MissingFile(RecordError):
+    """A file of a run directory is not there."""
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -68,12 +74,13 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path | str) -> dict[str, Any]:
     """Return the JSON object in ``path``; raise :class:`RecordError` naming the file otherwise."""
     try:
-        content = json.loads(path.read_bytes())
+        with open(path, "rb") as file:
+            content = json.loads(file.read())
     except FileNotFoundError:
-        raise RecordError(f"{path}: no such file") from None
+        raise MissingFile(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RecordError(f"{path}: not readable as JSON ({error})") from None
     if not isinstance(content, dict):
@@ -234,7 +241,7 @@ class RunRecord:
         Raises:
             RecordError: it is missing, damaged, or was written by another record version.
         """
-        content = read_json(self.run_file)
+        content = read_json(f"{self.directory}/run.json")  # a Path for each of 10,000 runs takes its time
         if content.get("record_version") != RECORD_VERSION:
             found = content.get("record_version")
             raise RecordError(f"{self.run_file}: record_version is {found!r}, expected {RECORD_VERSION}")
@@ -320,9 +327,10 @@ class RunRecord:
         """The content of ``status.json``.
 
         Raises:
-            RecordError: the file is missing or damaged, or its state is unknown.
+            MissingFile: there is none.
+            RecordError: it is damaged, or its state is unknown.
         """
-        content = read_json(self.status_file)
+        content = read_json(f"{self.directory}/status.json")
         if content.get("state") not in STATES:
             state = content.get("state")
             raise RecordError(f"{self.status_file}: state is {state!r}, expected one of {', '.join(STATES)}")
@@ -346,7 +354,7 @@ class RunRecord:
             raise RecordError(f"{self.episodes_file}: header is {header!r}, expected {expected!r}")
         try:
             frame = pd.read_csv(
-                BytesIO(content), dtype={"return": float}, float_precision=_precision(content)
+                BytesIO(content), dtype={"return": float}, float_precision=exact_precision(content)
             )
         except (ValueError, pd.errors.ParserError) as error:
             raise RecordError(f"{self.episodes_file}: damaged row ({error})") from None
@@ -385,24 +393,14 @@ class RunRecord:
         replace_flushed(self.protocol_state_file, content.getbuffer())
 
 
-def _precision(content: bytes) -> Literal["high", "round_trip"]:
-    """The faster of pandas' parsers that reads each number of a CSV file as ``float`` does.
-
-    Plain decimals of at most 15 digits are one division of exactly known numbers, which IEEE arithmetic
-    rounds correctly: an integer below 2^53 by a power of ten up to 10^22.
-    """
-    import numpy as np
-
-    rows = content.partition(b"\n")[2]
-    characters = np.frombuffer(rows, np.uint8)
-    ends = np.flatnonzero((characters == ord(",")) | (characters == ord("\n")))
-    lengths = np.diff(ends, prepend=-1, append=len(characters)) - 1
-    return "round_trip" if lengths.max() > 15 or b"e" in rows.lower() else "high"
-
-
 def run_directory(runs_dir: Path, sweep: str, algo: str, env_id: str, identity: str, seed: int) -> Path:
     """Where a run lives: ``<runs_dir>/<sweep>/<algo>/<env>/<hash8>/seed-<k>``."""
-    return runs_dir.joinpath(sweep, algo, env_id.replace("/", "-"), identity, f"seed-{seed}")
+    return _setting_directory(runs_dir, sweep, algo, env_id, identity) / f"seed-{seed}"
+
+
+@lru_cache(maxsize=64)
+def _setting_directory(runs_dir: Path, sweep: str, algo: str, env_id: str, identity: str) -> Path:
+    return runs_dir.joinpath(sweep, algo, env_id.replace("/", "-"), identity)
 
 
 def find_runs(root: Path) -> list[RunRecord]:

@@ -102,8 +102,8 @@ def make_plan(specs: tuple[RunSpec, ...] | list[RunSpec], runs_dir: Path, sweep:
         return Plan(tuple(PlannedRun(s, sweep, RunRecord(s.directory(runs_dir, sweep))) for s in specs))
     jobs, shorter = Jobs(runs_dir / sweep), ShorterRuns(runs_dir / sweep)
     runs = tuple(plan_run(spec, runs_dir, sweep, jobs, shorter) for spec in specs)
-    named = {run.record.directory for run in runs}
-    unnamed = (record for record in find_runs(runs_dir / sweep) if record.directory not in named)
+    named = {str(run.record.directory) for run in runs}
+    unnamed = (record for record in find_runs(runs_dir / sweep) if str(record.directory) not in named)
     return Plan(runs, tuple(unnamed), jobs.silent)
 
 

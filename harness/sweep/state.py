@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
-from harness.records import RunRecord, State
+from harness.records import MissingFile, RunRecord, State
 from harness.sweep.slurm.scheduler import Job
 
 FRESH_SECONDS = 60.0
@@ -37,10 +37,10 @@ def found_state(record: RunRecord, job_of: JobOf | None = None) -> tuple[Found, 
     Raises:
         harness.records.RecordError: a damaged file.
     """
-    if record.status_file.exists():
+    try:
         status = record.status()
         state: Found = status["state"]
-    else:
+    except MissingFile:
         status, state = {}, "pending" if record.run_file.exists() else "missing"
     if state == "running" and not _worker_lives(record, status):
         status = {**status, "error": "the worker is gone"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -131,20 +130,15 @@ def test_without_a_measurement_it_is_unknown(fake_run: MakeRun) -> None:
     assert (priced.cpu_hours, priced.gpu_hours, priced.wall_seconds) == (None, 0.0, None)
 
 
-def test_ten_thousand_runs_are_planned_and_priced_quickly(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """2 s is the aim on an idle machine; CPU time is what is measured, since the machine may be busy."""
+def test_ten_thousand_runs_are_planned_and_priced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its seconds: ``tests/benchmarks/bench_plan.py``."""
     monkeypatch.chdir(tmp_path)
     Path("p.yaml").write_text('walltime: "1:00:00"\nruns_per_job: 8\n')
     Path("s.yaml").write_text("n_timesteps: 1000\nseeds: 10000\nenvs: [CartPole-v1]\nalgos: [a2c]\n")
-    begun = time.process_time()
     shown = CliRunner().invoke(app, ["sweep", "s.yaml", "--dry-run", "--backend", "./p.yaml"])
-    seconds = time.process_time() - begun
     assert shown.exit_code == 0, shown.output
     assert "to start on ./p.yaml: 10,000 runs in 1,250 jobs, " in shown.stdout
     assert "wall-clock unknown" in shown.stdout
-    assert seconds < 2.0
     assert not Path("runs").exists()
 
 
