@@ -179,7 +179,7 @@ class ACKTR(OnPolicy):
     eta_max: ScheduleField = Field(0.25, description="eta_max, the maximum step size (section 3.2)")
     delta: ScheduleField = Field(0.001, description="delta, the trust-region radius (section 3.2)")
     adaptive_delta: bool = Field(
-        False, description="shrink delta where the advantages are small against those of earlier batches"
+        False, description="shrink delta where a batch, or the average of steps, has little to say"
     )
     critic_sigma: Annotated[float | Literal["adaptive"], BeforeValidator(_positive_or_adaptive)] = Field(
         1.0, description="sigma of the critic's Gaussian (section 3.1); adaptive: of its error (Appendix D)"

@@ -33,7 +33,7 @@ from algos.acktr.critic import (
     set_trust_region,
     step_log,
 )
-from algos.acktr.form import check_policy, check_policy_kwargs, is_joint
+from algos.acktr.form import check_policy, check_policy_kwargs, is_joint, weighted_momentum
 from algos.acktr.heads import ActorView, JointView, output_distribution
 from algos.acktr.loss import policy_loss
 from algos.acktr.model_format import FORMAT, KEY, check_format
@@ -90,9 +90,9 @@ class ACKTR(LightRollouts):
         vf_coef: weight of the mean squared value error where actor and critic are updated together (section
             3.2, no symbol); 0.5 is the half of ``1/2 (R - V)^2`` (section 2.1).
         normalize_advantage: standardise advantages within a batch.
-        adaptive_delta: shrink ``delta`` for batches whose advantages are small against those before
-            (:class:`algos.acktr.radius.AdvantageRadius`), and their weight in the average of steps where
-            advantages are standardised; not in the paper.
+        adaptive_delta: shrink ``delta`` for batches whose advantages are small against those before, and
+            where the average of steps stands for few of them; weigh standardised advantages in that average
+            (:class:`algos.acktr.radius.AdvantageRadius`). Not in the paper.
         critic_sigma: standard deviation of the critic's output distribution (section 3.1); ``sigma``. 1 is
             vanilla Gauss-Newton; ``"adaptive"`` follows the standard deviation of the Bellman error, taken in
             once per rollout (Appendix D).
@@ -227,7 +227,8 @@ class ACKTR(LightRollouts):
         check_policy(policy)
         self.joint = is_joint(policy, options)
         self.running_sigma = RunningSigma().to(self.device) if self.critic_sigma == "adaptive" else None
-        self.radius = AdvantageRadius().to(self.device) if self.adaptive_delta else None
+        radius = AdvantageRadius(weighted_momentum(options)) if self.adaptive_delta else None
+        self.radius = radius.to(self.device) if radius else None
         view = JointView(policy) if self.joint else ActorView(policy)
         free = {"log_std": 2.0} if hasattr(view, "log_std") else None  # Fisher information of a log-std
         policy.optimizer = KFAC(
@@ -299,9 +300,9 @@ class ACKTR(LightRollouts):
         self.refused_in_a_row = 0
         self.policy.set_training_mode(True)
         batch = next(self.rollout_buffer.get(batch_size=None))
-        factor = self._follow_schedules(batch)
+        weight = self._follow_schedules(batch)
         sigma = self._sigma(batch)
-        self._update_actor(batch, sigma, factor**0.5 if self.normalize_advantage else None)
+        self._update_actor(batch, sigma, weight if self.normalize_advantage else None)
         if self.critic is not None:
             self._record(self.critic.update(batch.observations, batch.returns, sigma))
         if hasattr(self.policy, "log_std"):
@@ -324,20 +325,20 @@ class ACKTR(LightRollouts):
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
     def _follow_schedules(self, batch: RolloutBufferSamples) -> float:
-        """Set step sizes and radii; returns the factor in [0, 1] by which the actor's radius is shrunk."""
-        factor = 1.0
+        """Set step sizes and radii; returns the weight in [0, 1] of standardised advantages."""
+        factor = weight = 1.0
         progress = self._current_progress_remaining
         eta_max = value_at("eta_max", self.lr_schedule, progress) * self.eta_max_factor
         self.logger.record("train/learning_rate", eta_max)
         optimizer = self.policy.optimizer
         assert isinstance(optimizer, KFAC)
         if self.radius is not None:
-            factor = self.radius(batch.advantages).item()
+            factor, weight = (number.item() for number in self.radius(batch.advantages))
             self.logger.record_mean("train/delta_factor", factor)
         set_trust_region(optimizer, eta_max, factor * value_at("delta", self.delta, progress))
         if self.critic is not None:
             self.critic.set_schedules(progress)
-        return factor
+        return weight
 
     def _sigma(self, batch: RolloutBufferSamples) -> float | Tensor:
         """Sigma of the critic's output distribution; the adaptive one takes in this batch's error."""

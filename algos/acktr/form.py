@@ -104,3 +104,10 @@ def is_joint(policy: ActorCriticPolicy, options: ACKTR) -> bool:
 
 def _step_size_of(critic: CriticOptions) -> str:
     return "eta_max" if critic.norm == "gauss_newton" else "learning_rate"
+
+
+def weighted_momentum(options: ACKTR) -> float:
+    """Decay of an average of steps that knows the batches' weights; 0 where steps are clipped before it."""
+    kfac = options.kfac_kwargs
+    averaged = options.normalize_advantage and kfac.momentum_order == "average_then_clip"
+    return kfac.momentum if averaged else 0.0

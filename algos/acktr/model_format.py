@@ -12,7 +12,7 @@ from stable_baselines3.common.save_util import open_path
 
 from algos.errors import ForeignModel
 
-FORMAT = 2
+FORMAT = 3
 """Version of what ``ACKTR.save`` writes; raised when a saved model can no longer be loaded as it is."""
 KEY = "acktr_format"
 

@@ -137,18 +137,24 @@ def test_adaptive_delta_follows_the_spread_of_the_advantages(
 def test_standardised_advantages_keep_their_size_where_delta_is_adaptive(
     make_toy: Any, recorded: Any, adaptive: bool
 ) -> None:
-    model = agent(make_toy, False, adaptive_delta=adaptive, normalize_advantage=True)
+    kfac = {"momentum": 0.9, "momentum_order": "average_then_clip"}
+    model = agent(make_toy, False, adaptive_delta=adaptive, normalize_advantage=True, kfac_kwargs=kfac)
     log = recorded(model)
+    variances = []
     for reward_scale in (1.0, 0.1):
         for env in model.env.envs:
             env.unwrapped.reward_scale = reward_scale
         model.learn(16, reset_num_timesteps=False)
+        variances.append(model.rollout_buffer.advantages.astype(float).var())
     buffer = model.rollout_buffer
     advantages, log_probs = buffer.advantages.astype(float), buffer.log_probs.astype(float)
-    size = log["train/delta_factor"][-1] ** 0.5 if adaptive else 1.0
+    size = (variances[1] / np.mean(variances)) ** 0.5 if adaptive else 1.0
     standardised = (advantages - advantages.mean()) / advantages.std(ddof=1)
     assert log["train/policy_loss"][-1] == pytest.approx(-size * (standardised * log_probs).mean(), rel=1e-4)
-    assert not adaptive or size < 0.9
+    if adaptive:
+        assert size < 0.9
+        share = (0.9 + size) ** 2 / (0.81 + size**2) / (1.9**2 / 1.81)
+        assert log["train/delta_factor"][-1] == pytest.approx(size**2 * share, rel=1e-4)
 
 
 def test_sigma_changes_the_joint_step(make_toy: Any, recorded: Any) -> None:
