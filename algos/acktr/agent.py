@@ -278,10 +278,9 @@ class ACKTR(LightRollouts):
             return None
         return None if optimizer.reads_layers(n_envs * self.n_steps) else KeptGraphs(self.policy)
 
-    def _interact(
-        self, act: LightActor, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer
-    ) -> list[tuple[int, int, Any]] | None:
-        return super()._interact(finite_actor(act), env, callback, rollout_buffer)
+    def _light_actor(self, n_envs: int) -> LightActor | None:
+        act = super()._light_actor(n_envs)
+        return None if act is None else finite_actor(act)
 
     # ------------------------------------------------------------------------------------------ update
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from torch import Tensor
 from torch.nn import functional
 
-from algos.acktr.heads import explained_variance
+from algos.explained_variance import explained_variance
 from algos.kfac import KFAC
 from algos.kfac.host import read
 

@@ -15,10 +15,13 @@ from torch import Tensor
 
 Key = TypeVar("Key")
 
+FREE = ("cpu",)
+"""Kinds of devices that share the host's memory and queue."""
+
 
 def reads_are_free(device: torch.device) -> bool:
     """Whether reading a value on `device` waits for nothing."""
-    return device.type == "cpu"
+    return device.type in FREE
 
 
 def read(values: Mapping[Key, float | Tensor]) -> dict[Key, float]:
