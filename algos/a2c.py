@@ -22,6 +22,7 @@ from algos.kept_graphs import KeptGraphs, can_keep_graphs
 from algos.kfac.host import read
 from algos.networks import PAPER_POLICIES
 from algos.rollouts import LeanRolloutBuffer, LightRollouts
+from algos.validation import unvalidated
 
 
 class A2C(LightRollouts, SB3A2C):
@@ -53,7 +54,7 @@ class A2C(LightRollouts, SB3A2C):
         actions = batch.actions
         if isinstance(self.action_space, spaces.Discrete):
             actions = actions.long().flatten()
-        with kept:
+        with kept, unvalidated(self.device):
             values, log_prob, entropy = policy.evaluate_actions(batch.observations, actions)
         self._graphs = None
         advantages = batch.advantages

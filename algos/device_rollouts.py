@@ -29,6 +29,7 @@ from torch import Tensor
 from torch.distributions import Categorical
 
 from algos.kfac.host import reads_are_free
+from algos.validation import unvalidated
 
 Array = NDArray[Any]
 Timeout = tuple[int, int, Any]
@@ -120,7 +121,7 @@ class DeviceRolloutBuffer(RolloutBuffer):
         # The action of the step before has arrived, and so had the observation that this overwrites.
         self._observation_array[...] = observations.reshape(self._observation_array.shape)
         row.copy_(self._observation, non_blocking=True)
-        with torch.no_grad(), _sampling_unasked(policy):
+        with torch.no_grad(), unvalidated(self.device), _sampling_unasked(policy):
             actions, values, log_probs = policy(row)
             columns.actions[step].copy_(actions.reshape(self.n_envs, -1))
             columns.values[step].copy_(values.flatten())

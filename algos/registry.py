@@ -238,6 +238,7 @@ _SHARED_FILES = (
     "acting.py",
     "rollouts.py",
     "device_rollouts.py",
+    "validation.py",
     "kfac/host.py",
     "schedules.py",
     "options.py",

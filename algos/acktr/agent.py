@@ -48,6 +48,7 @@ from algos.networks import PAPER_POLICIES
 from algos.options import validated
 from algos.rollouts import LeanRolloutBuffer, LightRollouts
 from algos.schedules import ScheduleData, named_schedule, value_at
+from algos.validation import unvalidated
 
 CHECKED = (
     "n_steps",
@@ -296,7 +297,9 @@ class ACKTR(LightRollouts):
             return
         self.refused_in_a_row = 0
         self.policy.set_training_mode(True)
-        self._conclude(self._update(next(self.rollout_buffer.get(batch_size=None))))
+        with unvalidated(self.device):
+            log = self._update(next(self.rollout_buffer.get(batch_size=None)))
+        self._conclude(log)
 
     def _update(self, batch: RolloutBufferSamples) -> Log:
         """The update itself; nothing in it waits for the device, and what is logged of it stays there."""
