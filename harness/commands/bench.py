@@ -101,7 +101,10 @@ def checkpoint(
     _check(only, list(checkpoints.CASES))
     names = [name for name in checkpoints.CASES if not only or name in only]
     with tempfile.TemporaryDirectory(dir=directory) as new:
-        costs = [checkpoints.measure(name, rollouts, threads, Path(new)) for name in names]
+        costs = []
+        for name in names:
+            costs.append(checkpoints.measure(name, rollouts, threads, Path(new)))
+            typer.echo(f"{name}: {costs[-1].seconds:.3f} s a checkpoint", err=True)
     if as_json:
         shares = ({"share": cost.share, "share_of_long_run": cost.share_of_long_run} for cost in costs)
         print_json([{**asdict(cost), **share} for cost, share in zip(costs, shares, strict=True)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from harness.runner.safe_points import Checkpointer
@@ -62,9 +64,7 @@ def test_from_the_second_on_all_together_take_at_most_a_hundredth(
     assert len(ends) > 2
     assert ends[0] < 600 + 7 + cost + 1
     assert all(cost * (i + 1) <= 0.01 * end for i, end in enumerate(ends) if i > 0)
-    assert all(
-        after - before >= max(600.0, 100 * cost) for before, after in zip(ends, ends[1:], strict=False)
-    )
+    assert all(after - before >= max(600.0, 100 * cost) for before, after in pairwise(ends))
 
 
 def test_a_checkpoint_that_became_dearer_is_followed_by_a_longer_wait(
