@@ -237,16 +237,20 @@ _SHARED_FILES = (
     "networks.py",
     "acting.py",
     "rollouts.py",
+    "device_rollouts.py",
+    "validation.py",
+    "kfac/host.py",
     "schedules.py",
     "options.py",
     "hyperparameters.py",
 )
+_TRAINED_HERE = ("kept_graphs.py", "explained_variance.py")
 BUILT_IN: dict[str, tuple[str, type[BaseModel], tuple[str, ...]]] = {
     "acktr": (
         "algos.acktr:ACKTR",
         hyperparameters.ACKTR,
-        ("acktr/*.py", "errors.py", "kept_graphs.py", "kfac/*.py", *_SHARED_FILES),
+        ("acktr/*.py", "errors.py", "kfac/*.py", *_TRAINED_HERE, *_SHARED_FILES),
     ),
-    "a2c": ("algos.a2c:A2C", hyperparameters.A2C, ("a2c.py", "kept_graphs.py", *_SHARED_FILES)),
+    "a2c": ("algos.a2c:A2C", hyperparameters.A2C, ("a2c.py", *_TRAINED_HERE, *_SHARED_FILES)),
     "trpo": ("algos.trpo:TRPO", hyperparameters.TRPO, ("trpo.py", *_SHARED_FILES)),
 }

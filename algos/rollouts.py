@@ -6,7 +6,8 @@ action is needed then: values and log-probabilities of the whole rollout are com
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,10 @@ from stable_baselines3.common.type_aliases import RolloutBufferSamples
 from stable_baselines3.common.vec_env import VecEnv
 
 from algos.acting import LightActor, light_actor
+from algos.device_rollouts import DeviceRolloutBuffer, Timeout, can_stay_on_device
+
+Actor = Callable[[int, NDArray[Any]], NDArray[Any]]
+"""Actions ``[n_envs, *action shape]`` at a step of the rollout, for ``[n_envs, *observation shape]``."""
 
 
 class LeanRolloutBuffer(RolloutBuffer):
@@ -70,24 +75,37 @@ class LeanRolloutBuffer(RolloutBuffer):
 
 
 class LightRollouts(OnPolicyAlgorithm):
-    """An on-policy agent that acts through :func:`algos.acting.light_actor` where its policy allows it.
+    """An on-policy agent that acts at low cost where its policy allows it.
 
-    Elsewhere SB3's loop runs. On the light path a callback sees SB3's local variables except
-    ``obs_tensor``, ``values`` and ``log_probs``, which do not exist before the rollout is complete.
-    The noise of continuous actions is drawn from torch's generator for the whole rollout at its first step.
+    On a CPU a small policy acts through :func:`algos.acting.light_actor`; on an accelerator a rollout stays
+    there (:mod:`algos.device_rollouts`). Elsewhere SB3's loop runs. On the first two a callback sees SB3's
+    local variables except ``obs_tensor``, ``values`` and ``log_probs``. On the first the noise of continuous
+    actions is drawn from torch's generator for the whole rollout at its first step.
     """
 
     def _setup_model(self) -> None:
-        if self.rollout_buffer_class is None and not isinstance(self.observation_space, spaces.Dict):
+        own = self.rollout_buffer_class in (None, LeanRolloutBuffer, DeviceRolloutBuffer)
+        if own := own and not isinstance(self.observation_space, spaces.Dict):
             self.rollout_buffer_class = LeanRolloutBuffer
         super()._setup_model()
+        if own and can_stay_on_device(self.policy):
+            self.rollout_buffer_class = DeviceRolloutBuffer
+            self.rollout_buffer = DeviceRolloutBuffer(
+                self.n_steps,
+                self.observation_space,
+                self.action_space,
+                self.device,
+                self.gae_lambda,
+                self.gamma,
+                self.n_envs,
+            )
 
     def collect_rollouts(
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
     ) -> bool:
         """Fill the buffer with ``n_rollout_steps`` per environment; False if a callback ended training."""
-        act = light_actor(self.policy, env.num_envs, ahead=self.n_steps)
-        if act is None or type(rollout_buffer) is not LeanRolloutBuffer or n_rollout_steps != self.n_steps:
+        act = self._actor(env, rollout_buffer) if n_rollout_steps == self.n_steps else None
+        if act is None:
             return super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps)
         self.policy.set_training_mode(False)
         rollout_buffer.reset()
@@ -95,38 +113,51 @@ class LightRollouts(OnPolicyAlgorithm):
         timeouts = self._interact(act, env, callback, rollout_buffer)
         if timeouts is None:
             return False
-        with torch.no_grad():
-            self._evaluate(rollout_buffer, timeouts)
-            last_obs, _ = self.policy.obs_to_tensor(self._last_obs)  # type: ignore[arg-type]
-            values = self.policy.predict_values(last_obs)
-        dones = np.asarray(self._last_episode_starts)
-        rollout_buffer.compute_returns_and_advantage(last_values=values, dones=dones)
+        last_obs, dones = np.asarray(self._last_obs), np.asarray(self._last_episode_starts)
+        if isinstance(rollout_buffer, DeviceRolloutBuffer):
+            rollout_buffer.complete(self.policy, last_obs, dones, timeouts)
+        else:
+            self._complete(rollout_buffer, last_obs, dones, timeouts)
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
 
-    def _interact(
-        self, act: LightActor, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer
-    ) -> list[tuple[int, int, Any]] | None:
-        """Step the environments; return ``(step, env index, last observation)`` of each time-out.
+    def _actor(self, env: VecEnv, rollout_buffer: RolloutBuffer) -> Actor | None:
+        """Acts in a rollout and keeps what it saw and did; None where SB3's loop has to run."""
+        if type(rollout_buffer) is DeviceRolloutBuffer:
+            return partial(rollout_buffer.act, self.policy)
+        light = self._light_actor(env.num_envs) if type(rollout_buffer) is LeanRolloutBuffer else None
+        if light is None:
+            return None
 
-        None if a callback stopped it.
-        """
+        def act(step: int, observations: NDArray[Any]) -> NDArray[Any]:
+            actions = light(observations)
+            rollout_buffer.observations[step] = observations
+            rollout_buffer.actions[step] = actions.reshape(rollout_buffer.actions.shape[1:])
+            return actions
+
+        return act
+
+    def _light_actor(self, n_envs: int) -> LightActor | None:
+        return light_actor(self.policy, n_envs, ahead=self.n_steps)
+
+    def _interact(
+        self, act: Actor, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer
+    ) -> list[Timeout] | None:
+        """Step the environments; return the episodes that were cut off, None if a callback stopped it."""
         space, num_envs, step_envs = self.action_space, env.num_envs, env.step
         bounds = (space.low, space.high) if isinstance(space, spaces.Box) else None
-        columns = (rollout_buffer.observations, rollout_buffer.actions, rollout_buffer.rewards)
-        actions_shape = rollout_buffer.actions.shape[1:]
         scope: dict[str, Any] = {
             "self": self,
             "env": env,
             "rollout_buffer": rollout_buffer,
             "n_rollout_steps": rollout_buffer.buffer_size,
         }
-        timeouts: list[tuple[int, int, Any]] = []
-        for n_steps, (observations_row, actions_row, rewards_row, starts_row) in enumerate(
-            zip(*columns, rollout_buffer.episode_starts, strict=True)
+        timeouts: list[Timeout] = []
+        for n_steps, (rewards_row, starts_row) in enumerate(
+            zip(rollout_buffer.rewards, rollout_buffer.episode_starts, strict=True)
         ):
-            actions = act(self._last_obs)  # type: ignore[arg-type]
+            actions = act(n_steps, self._last_obs)  # type: ignore[arg-type]
             clipped_actions = (
                 actions if bounds is None else np.minimum(np.maximum(actions, bounds[0]), bounds[1])
             )
@@ -138,8 +169,6 @@ class LightRollouts(OnPolicyAlgorithm):
             callback.update_locals(scope)
             if not callback.on_step():
                 return None
-            observations_row[...] = self._last_obs
-            actions_row[...] = actions.reshape(actions_shape)
             rewards_row[...] = rewards
             starts_row[...] = self._last_episode_starts
             if np.count_nonzero(dones):
@@ -154,8 +183,15 @@ class LightRollouts(OnPolicyAlgorithm):
         rollout_buffer.pos, rollout_buffer.full = rollout_buffer.buffer_size, True
         return timeouts
 
-    def _evaluate(self, rollout_buffer: RolloutBuffer, timeouts: list[tuple[int, int, Any]]) -> None:
-        """Fill in values and log-probabilities; a time-out's reward gains ``gamma V(last observation)``."""
+    @torch.no_grad()
+    def _complete(
+        self,
+        rollout_buffer: RolloutBuffer,
+        last_obs: NDArray[Any],
+        dones: NDArray[Any],
+        timeouts: list[Timeout],
+    ) -> None:
+        """Fill in what the actor left out; a time-out's reward gains ``gamma V(last observation)``."""
         shape = rollout_buffer.values.shape
         samples = next(rollout_buffer.get(None))
         actions = (
@@ -170,3 +206,5 @@ class LightRollouts(OnPolicyAlgorithm):
             rollout_buffer.rewards[list(steps), list(indices)] += (
                 self.gamma * last_values.cpu().numpy().flatten()
             )
+        values = self.policy.predict_values(self.policy.obs_to_tensor(last_obs)[0])
+        rollout_buffer.compute_returns_and_advantage(last_values=values, dones=dones)

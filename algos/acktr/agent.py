@@ -29,9 +29,7 @@ from algos.acktr.critic import (
     GaussNewtonCritic,
     SeparateCritic,
     descend,
-    fit_log,
     set_trust_region,
-    step_log,
 )
 from algos.acktr.form import check_policy, check_policy_kwargs, is_joint, weighted_momentum
 from algos.acktr.heads import ActorView, JointView, output_distribution
@@ -40,6 +38,7 @@ from algos.acktr.model_format import FORMAT, KEY, check_format
 from algos.acktr.radius import AdvantageRadius
 from algos.acktr.refusal import finite_actor, finite_features, non_finite_arrays
 from algos.acktr.step_size import adapted_factor
+from algos.acktr.update_log import Log, fit_log, numbers, step_log
 from algos.acting import LightActor
 from algos.errors import RefusedUpdates
 from algos.kept_graphs import KeptGraphs, can_keep_graphs
@@ -49,6 +48,7 @@ from algos.networks import PAPER_POLICIES
 from algos.options import validated
 from algos.rollouts import LeanRolloutBuffer, LightRollouts
 from algos.schedules import ScheduleData, named_schedule, value_at
+from algos.validation import unvalidated
 
 CHECKED = (
     "n_steps",
@@ -280,10 +280,9 @@ class ACKTR(LightRollouts):
             return None
         return None if optimizer.reads_layers(n_envs * self.n_steps) else KeptGraphs(self.policy)
 
-    def _interact(
-        self, act: LightActor, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer
-    ) -> list[tuple[int, int, Any]] | None:
-        return super()._interact(finite_actor(act), env, callback, rollout_buffer)
+    def _light_actor(self, n_envs: int) -> LightActor | None:
+        act = super()._light_actor(n_envs)
+        return None if act is None else finite_actor(act)
 
     # ------------------------------------------------------------------------------------------ update
 
@@ -299,14 +298,32 @@ class ACKTR(LightRollouts):
             return
         self.refused_in_a_row = 0
         self.policy.set_training_mode(True)
-        batch = next(self.rollout_buffer.get(batch_size=None))
-        weight = self._follow_schedules(batch)
-        sigma = self._sigma(batch)
-        self._update_actor(batch, sigma, weight if self.normalize_advantage else None)
+        with unvalidated(self.device):
+            log = self._update(next(self.rollout_buffer.get(batch_size=None)))
+        self._conclude(log)
+
+    def _update(self, batch: RolloutBufferSamples) -> Log:
+        """The update itself; nothing in it waits for the device, and what is logged of it stays there."""
+        log, weight = self._follow_schedules(batch)
+        sigma: float | Tensor = self.critic_sigma  # type: ignore[assignment]
+        if self.running_sigma is not None:
+            log["critic_sigma"] = sigma = self.running_sigma(batch.returns - batch.old_values)
+        log |= self._update_actor(batch, sigma, weight if self.normalize_advantage else None)
         if self.critic is not None:
-            self._record(self.critic.update(batch.observations, batch.returns, sigma))
+            log |= self.critic.update(batch.observations, batch.returns, sigma)
         if hasattr(self.policy, "log_std"):
-            self.logger.record("train/std", self.policy.log_std.detach().exp().mean().item())
+            log["std"] = self.policy.log_std.detach().exp().mean()
+        return log
+
+    def _conclude(self, log: Log) -> None:
+        known = numbers(log, (self.policy.optimizer, self.critic_optimizer))
+        for key, value in known.items():
+            mean = key.endswith(("clipped", "delta_factor"))
+            (self.logger.record_mean if mean else self.logger.record)(f"train/{key}", value)
+        if self.target_kl is not None:
+            eta_max = value_at("eta_max", self.lr_schedule, self._current_progress_remaining)
+            kl = known["kl_exact"]
+            self.eta_max_factor = adapted_factor(self.eta_max_factor, eta_max, kl, self.target_kl)
         self._n_updates += 1
         self._log_counts()
 
@@ -324,31 +341,25 @@ class ACKTR(LightRollouts):
         self.logger.record("train/refused_updates", self.refused_updates)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
-    def _follow_schedules(self, batch: RolloutBufferSamples) -> float:
-        """Set step sizes and radii; returns the weight in [0, 1] of standardised advantages."""
-        factor = weight = 1.0
-        progress = self._current_progress_remaining
-        eta_max = value_at("eta_max", self.lr_schedule, progress) * self.eta_max_factor
-        self.logger.record("train/learning_rate", eta_max)
-        optimizer = self.policy.optimizer
+    def _follow_schedules(self, batch: RolloutBufferSamples) -> tuple[Log, float | Tensor]:
+        """Set step sizes and radii; returns also the weight in [0, 1] of standardised advantages."""
+        progress, optimizer = self._current_progress_remaining, self.policy.optimizer
         assert isinstance(optimizer, KFAC)
+        eta_max = value_at("eta_max", self.lr_schedule, progress) * self.eta_max_factor
+        log: Log = {"learning_rate": eta_max}
+        factor: float | Tensor = 1.0
+        weight: float | Tensor = 1.0
         if self.radius is not None:
-            factor, weight = (number.item() for number in self.radius(batch.advantages))
-            self.logger.record_mean("train/delta_factor", factor)
+            factor, weight = (number.double() for number in self.radius(batch.advantages))
+            log["delta_factor"] = factor
         set_trust_region(optimizer, eta_max, factor * value_at("delta", self.delta, progress))
         if self.critic is not None:
             self.critic.set_schedules(progress)
-        return weight
+        return log, weight
 
-    def _sigma(self, batch: RolloutBufferSamples) -> float | Tensor:
-        """Sigma of the critic's output distribution; the adaptive one takes in this batch's error."""
-        if self.running_sigma is None:
-            return float(self.critic_sigma)
-        sigma: Tensor = self.running_sigma(batch.returns - batch.old_values)
-        self.logger.record("train/critic_sigma", sigma.item())
-        return sigma
-
-    def _update_actor(self, batch: RolloutBufferSamples, sigma: float | Tensor, std: float | None) -> None:
+    def _update_actor(
+        self, batch: RolloutBufferSamples, sigma: float | Tensor, std: float | Tensor | None
+    ) -> Log:
         """One step of the actor, or of actor and critic together; `std` as in :func:`policy_loss`."""
         observations, optimizer = batch.observations, self.policy.optimizer
         assert isinstance(optimizer, KFAC)
@@ -366,23 +377,13 @@ class ACKTR(LightRollouts):
         optimizer.observe(outputs, distributions=heads)
         old = heads[0].detach()
         descend(optimizer, loss)
-        self._record(log | step_log(optimizer))
+        log |= step_log(optimizer)
         due = self.kl_interval > 0 and self._n_updates % self.kl_interval == 0
         if due or self.target_kl is not None:
             with torch.no_grad():
                 new = output_distribution(self.policy, as_outputs(optimizer.model(observations))[0])
-            self._take_in_kl(realised_kl([old], [new]).item())
-
-    def _take_in_kl(self, kl: float) -> None:
-        self.logger.record("train/kl_exact", kl)
-        if self.target_kl is not None:
-            eta_max = value_at("eta_max", self.lr_schedule, self._current_progress_remaining)
-            self.eta_max_factor = adapted_factor(self.eta_max_factor, eta_max, kl, self.target_kl)
-
-    def _record(self, log: dict[str, float]) -> None:
-        for key, value in log.items():
-            record = self.logger.record_mean if key.endswith("clipped") else self.logger.record
-            record(f"train/{key}", value)
+            log["kl_exact"] = realised_kl([old], [new])
+        return log
 
     # ------------------------------------------------------------------------------------ save and load
 

@@ -10,7 +10,9 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor, nn
 from torch.nn import functional
 
-from algos.acktr.heads import CriticView, explained_variance
+from algos.acktr.guarded_step import step_if
+from algos.acktr.heads import CriticView
+from algos.acktr.update_log import Log, fit_log, step_log
 from algos.hyperparameters import CriticOptions
 from algos.kfac import KFAC, Gaussian
 from algos.schedules import named_schedule, value_at
@@ -20,8 +22,6 @@ FIRST_ORDER: dict[str, Any] = {
     "adam": lambda parameters, lr: torch.optim.Adam(parameters, lr, eps=1e-5),
     "sgd": lambda parameters, lr: torch.optim.SGD(parameters, lr),
 }
-
-Log = dict[str, float]
 
 
 class SeparateCritic(ABC):
@@ -125,33 +125,24 @@ class EuclideanCritic(SeparateCritic):
         loss = 0.5 * functional.mse_loss(values, returns)
         loss.backward()  # type: ignore[no-untyped-call]
         self._gradient_norm = nn.utils.clip_grad_norm_(self._parameters, self.options.max_grad_norm)
-        if self._gradient_norm.isfinite():
-            self.optimizer.step()
-        else:
-            self.optimizer.param_groups[0]["skipped_steps"] += 1
+        group, sound = self.optimizer.param_groups[0], self._gradient_norm.isfinite()
+        group["skipped_steps"] = group["skipped_steps"] + step_if(sound, self.optimizer)
         return values.detach()
 
     def log(self) -> Log:
         group = self.optimizer.param_groups[0]
         return {
             "critic_learning_rate": group["lr"],
-            "critic_gradient_norm": self._gradient_norm.item(),
+            "critic_gradient_norm": self._gradient_norm,
             "critic_skipped_steps": group["skipped_steps"],
         }
 
 
-def fit_log(values: Tensor, returns: Tensor) -> Log:
-    """How well values ``[B]`` predict returns ``[B]``."""
-    return {
-        "value_loss": functional.mse_loss(values, returns).item(),
-        "explained_variance": explained_variance(values, returns).item(),
-    }
-
-
-def set_trust_region(optimizer: KFAC, eta_max: float, delta: float) -> None:
+def set_trust_region(optimizer: KFAC, eta_max: float, delta: float | Tensor) -> None:
     """Set the largest step size and the radius; a schedule may end at 0, where K-FAC's radius may not."""
+    radius = delta.clamp(min=1e-30) if isinstance(delta, Tensor) else max(delta, 1e-30)
     for group in optimizer.param_groups:
-        group.update(lr=eta_max, delta=max(delta, 1e-30))
+        group.update(lr=eta_max, delta=radius)
 
 
 def descend(optimizer: KFAC, loss: Tensor) -> None:
@@ -159,16 +150,3 @@ def descend(optimizer: KFAC, loss: Tensor) -> None:
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
-
-
-def step_log(optimizer: KFAC, prefix: str = "") -> Log:
-    """The last step's effective eta, predicted KL and whether it was clipped; counts since the start."""
-    last, counters = optimizer.last, optimizer.counters
-    log = {
-        "eta_effective": last["eta"].item(),
-        "kl_predicted": last["predicted_kl"].item(),
-        "clipped": float(last["clipped"]),
-        "skipped_steps": int(counters["skipped_steps"]),
-        "kept_inverses": int(counters["kept_inverses"]),
-    }
-    return {prefix + name: value for name, value in log.items()}

@@ -6,7 +6,6 @@ nothing are two views, and a shared network is one view with two outputs (sectio
 
 from __future__ import annotations
 
-import torch
 from stable_baselines3.common.distributions import (
     BernoulliDistribution,
     CategoricalDistribution,
@@ -115,10 +114,3 @@ def output_distribution(policy: ActorCriticPolicy, parameters: Tensor) -> Output
         return MultiCategorical(parameters, [int(n) for n in sb3.action_dims])
     assert isinstance(sb3, BernoulliDistribution), "algos.acktr.form.check_policy lets no other through"
     return Bernoulli(parameters)
-
-
-def explained_variance(predictions: Tensor, targets: Tensor) -> Tensor:
-    """``1 - Var(targets - predictions) / Var(targets)``, 0-d; NaN for constant targets."""
-    variance = targets.var()
-    share = 1 - (targets - predictions).var() / variance
-    return torch.where(variance > 0, share, torch.full_like(share, float("nan")))

@@ -8,8 +8,7 @@ from stable_baselines3.common.type_aliases import RolloutBufferSamples
 from torch import Tensor
 
 from algos.acktr.heads import action_distribution
-
-Log = dict[str, float]
+from algos.acktr.update_log import Log
 
 
 def policy_loss(
@@ -17,7 +16,7 @@ def policy_loss(
     parameters: Tensor,
     batch: RolloutBufferSamples,
     ent_coef: float,
-    std: float | None = None,
+    std: float | Tensor | None = None,
 ) -> tuple[Tensor, Log]:
     """``-mean(A log pi(a | s)) - ent_coef * mean(H(pi(. | s)))``, 0-d, with what is logged of it.
 
@@ -39,5 +38,5 @@ def policy_loss(
     entropy = distribution.entropy()
     assert entropy is not None, "every distribution that check_policy lets through has an entropy"
     entropy_loss = -entropy.mean()
-    log = {"policy_loss": loss.item(), "entropy_loss": entropy_loss.item()}
+    log: Log = {"policy_loss": loss.detach(), "entropy_loss": entropy_loss.detach()}
     return loss + ent_coef * entropy_loss, log

@@ -19,18 +19,24 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import nn
 
 from algos.acting import LightActor
+from algos.device_rollouts import DeviceRolloutBuffer
+from algos.kfac.host import read
 
 Array = NDArray[Any]
+LOOKED_AT = ("observations", "actions", "rewards", "returns", "advantages")
 
 
 def non_finite_arrays(buffer: RolloutBuffer) -> list[str]:
-    """Which of observations, actions, rewards, returns and advantages hold NaN or infinity."""
+    """Which of observations, actions, rewards, returns and advantages hold NaN or infinity.
+
+    Of a rollout on an accelerator the answers come by one transfer, before the update that depends on them.
+    """
+    if isinstance(buffer, DeviceRolloutBuffer):
+        flags = {name: getattr(buffer.columns, name).isfinite().all() for name in LOOKED_AT}
+        return [name for name, finite in read(flags).items() if not finite]
     observations: Any = buffer.observations
     parts = observations if isinstance(observations, dict) else {"": observations}
-    arrays = {
-        "observations": list(parts.values()),
-        **{name: [getattr(buffer, name)] for name in ("actions", "rewards", "returns", "advantages")},
-    }
+    arrays = {name: [getattr(buffer, name)] for name in LOOKED_AT} | {"observations": list(parts.values())}
     return [name for name, group in arrays.items() if not all(map(_is_finite, group))]
 
 

@@ -60,7 +60,7 @@ class Categorical(OutputDistribution):
         u = torch.rand(p.shape[:-1], generator=generator, dtype=p.dtype, device=p.device)
         # Inverse transform: NaN in, NaN out, where torch.multinomial raises without naming anything.
         y = (p.cumsum(-1) < u.unsqueeze(-1)).sum(-1).clamp_max(p.shape[-1] - 1)
-        return functional.one_hot(y, p.shape[-1]).to(p.dtype) - p
+        return torch.zeros_like(p).scatter_(-1, y.unsqueeze(-1), 1.0) - p
 
     def score_columns(self) -> Tensor:
         p = self.output.detach().softmax(-1)

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.linalg import multi_dot  # takes the cheaper order of products
 
+from algos.kfac.host import reads_are_free
+
 WORTH = 0.8
 """Largest share of the full rotation's products at which the shorter way is taken."""
 
@@ -29,7 +31,7 @@ def solve(
         damping: ``lam``.
     """
     S, A = inverse["S_basis"], inverse["A_basis"]
-    if V.device.type == "cpu" and damping > 0:  # elsewhere counting would wait for the device
+    if reads_are_free(V.device) and damping > 0:
         s, a = _seen(inverse["S_values"], inverse["A_values"], damping)
         if s * (S.shape[0] + a) <= WORTH * S.shape[0] * (S.shape[0] + A.shape[0]):
             return _solve_seen(inverse, V, damping, s, a)

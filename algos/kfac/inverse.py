@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from algos.kfac import eigenbasis
+from algos.kfac.host import reads_are_free
 
 Inverse = dict[str, Tensor]
 
@@ -97,7 +98,7 @@ def _invert_eigen(A: Tensor, S: Tensor, last: Inverse | None) -> Inverted:
 def _keep_last(new: Inverse, ok: Tensor, retried: Tensor, last: Inverse | None) -> Inverted:
     """The new inverse where it is sound, else the last one, decided on the factors' own device."""
     if last is None:
-        if ok.device.type == "cpu":
+        if reads_are_free(ok.device):
             return Inverted(new if bool(ok) else None, retried, ~ok)
         last = {name: torch.zeros_like(value) for name, value in new.items()}  # a zero inverse: no step
     return Inverted({k: torch.where(ok, value, last[k]) for k, value in new.items()}, retried, ~ok)
@@ -111,7 +112,7 @@ def _spd_inverse(factor: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]
     """
     inverse, ok = _cholesky_inverse(_shifted(factor, shift))
     retried = torch.zeros_like(ok)
-    if factor.device.type != "cpu" or bool(ok):
+    if not reads_are_free(factor.device) or bool(ok):
         return inverse, ok, retried
     wide = factor.double()
     jitter = torch.finfo(factor.dtype).eps * wide.trace() / factor.shape[0]
@@ -134,7 +135,7 @@ def _cholesky_inverse(matrix: Tensor) -> tuple[Tensor, Tensor]:
     chol, info = torch.linalg.cholesky_ex(matrix, check_errors=False)
     diagonal = chol.diagonal()
     diagonal.copy_(torch.where(info == 0, diagonal, 1))  # a zero left by a failure would raise below
-    inverse = torch.cholesky_inverse(chol) if matrix.device.type == "cpu" else inverse_by_triangles(chol)
+    inverse = torch.cholesky_inverse(chol) if reads_are_free(matrix.device) else inverse_by_triangles(chol)
     return inverse, (info == 0) & inverse.diagonal().sum().isfinite()
 
 
@@ -146,16 +147,20 @@ def inverse_by_triangles(chol: Tensor) -> Tensor:
 
 
 def _eigh(factor: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Eigenvalues (at least 0), eigenvectors, whether they are sound, and whether float64 was needed."""
-    no, yes = (torch.tensor(flag, device=factor.device) for flag in (False, True))
+    """Eigenvalues (at least 0), eigenvectors, whether they are sound, and whether float64 was needed.
+
+    On an accelerator this waits for the device all the same: `torch.linalg.eigh` asks it for its status.
+    """
+    yes = torch.ones((), dtype=torch.bool, device=factor.device)
+    no = ~yes
     for dtype, retried in ((factor.dtype, no), (torch.float64, yes)):
         try:
             values, basis = torch.linalg.eigh(factor.to(dtype))
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             continue  # did not converge, or non-finite: retry, then report as not sound
         ok = values.sum().isfinite() & basis.sum().isfinite()
-        # LAPACK may return NaN without an error; on CUDA looking at it would synchronise.
-        if factor.device.type == "cpu" and not retried and not ok:
+        # LAPACK may return NaN without an error.
+        if reads_are_free(factor.device) and not retried and not ok:
             continue
         return values.clamp_min(0).to(factor.dtype), basis.to(factor.dtype), ok, retried
     return factor.diagonal().clone(), torch.zeros_like(factor), no, yes

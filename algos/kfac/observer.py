@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,8 +12,9 @@ from torch import Tensor, nn
 
 from algos.kfac.distributions import OutputDistribution
 from algos.kfac.errors import RecordError
+from algos.kfac.host import reads_are_free
 from algos.kfac.layers import LayerBlock
-from algos.kfac.statistics import batch_factors, take_examples
+from algos.kfac.statistics import Findings, batch_factors, take_examples
 from algos.kfac.tape import Tape
 from algos.kfac.trust_region import as_outputs
 
@@ -33,6 +35,7 @@ class Observer:
         self.options = options
         self.generator = generator
         self.updates = 0
+        self.findings: Findings | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -67,6 +70,7 @@ class Observer:
             )
         if distributions is None and (exact or scores is None):
             raise RecordError("observe() needs scores or distributions, and distributions if exact=True")
+        self.findings = None
         if self.tape.hooked:
             self._update(self.tape, state, outputs, score_sets(scores, distributions, generator, exact))
         self.tape.release()
@@ -111,18 +115,41 @@ class Observer:
             with torch.enable_grad(), tape.recording():
                 outputs = as_outputs(self.model(*args, **kwargs))
             sets = [tuple(score[index] for score in scores) for scores in sets]
-        factors = batch_factors(tape, outputs, sets, self.options["stats_patches"], self.generator)
+        factors, findings = batch_factors(tape, outputs, sets, self.options["stats_patches"], self.generator)
         decay = self.options["stats_decay"] ** self.options["stats_every"]
+        if reads_are_free(outputs[0].device):
+            findings.check()
+            take_in = running_mean
+        else:
+            self.findings = findings
+            take_in = partial(running_mean_where, findings.sound)
         for block, (A, S) in zip(tape.blocks, factors, strict=True):
-            own = state[block.key]
-            past = decay * own.get("stats_weight", 0.0)
-            if past > 0:  # mean of all passes weighted by decay^age, without a bias towards the start
-                keep = past / (past + 1 - decay)
-                A, S = A.lerp_(own["A"], keep), S.lerp_(own["S"], keep)
-            own["A"], own["S"], own["stats_weight"] = A, S, past + 1 - decay
+            take_in(state[block.key], A, S, decay)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "tape": None, "observed": False, "heads": []}
+        return {**self.__dict__, "tape": None, "observed": False, "heads": [], "findings": None}
+
+
+def running_mean(own: MutableMapping[str, Any], A: Tensor, S: Tensor, decay: float) -> None:
+    """Take a batch's factors into the mean of all passes weighted by decay^age, not biased to the start."""
+    past = decay * float(own.get("stats_weight", 0.0))
+    if past > 0:
+        keep = past / (past + 1 - decay)
+        A, S = A.lerp_(own["A"], keep), S.lerp_(own["S"], keep)
+    own["A"], own["S"], own["stats_weight"] = A, S, past + 1 - decay
+
+
+def running_mean_where(
+    sound: Tensor, own: MutableMapping[str, Any], A: Tensor, S: Tensor, decay: float
+) -> None:
+    """As `running_mean` where `sound`, and nothing elsewhere, decided on the device; zeros before a first."""
+    last = own.get("stats_weight", A.new_zeros(()))
+    past = decay * torch.as_tensor(last, dtype=A.dtype, device=A.device)
+    keep = past / (past + 1 - decay)
+    for name, new in (("A", A), ("S", S)):
+        old = own[name] if name in own else torch.zeros_like(new)
+        own[name] = torch.where(sound, new.lerp(old, keep), old)
+    own["stats_weight"] = torch.where(sound, past + 1 - decay, last)
 
 
 def score_sets(

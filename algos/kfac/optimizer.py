@@ -214,9 +214,21 @@ class KFAC(Optimizer):
         Raises:
             RecordError: there is no record, or it was observed before; subclasses name the layer.
             NonFiniteError: an input, an output or a score is NaN or infinite; the factors stay as they were.
+                On an accelerator it is `check` that raises it, and a step until then is a zero step.
         """
         given = None if scores is None else as_outputs(scores)
         self._observer.observe(self.state, as_outputs(outputs), given, distributions, generator, exact)
+
+    @property
+    def sound(self) -> Tensor | None:
+        """Whether all that the last `observe` saw is finite, 0-d bool; None where it has been looked at."""
+        findings = self._observer.findings
+        return None if findings is None else findings.sound
+
+    def check(self) -> None:
+        """Raise the `NonFiniteError` of the last `observe`, if there is one; reads from the device."""
+        if self._observer.findings is not None:
+            self._observer.findings.check()
 
     # ------------------------------------------------------------------------------------------- step
 
@@ -260,7 +272,8 @@ class KFAC(Optimizer):
             raise NoStatisticsError(
                 'metric="exact" needs record() and observe(..., distributions=...) before every step()'
             )
-        if len(self.param_groups) > 1 and len({float(group["delta"]) for group in self.param_groups}) > 1:
+        first, *others = [group["delta"] for group in self.param_groups]
+        if any(float(delta) != float(first) for delta in others if delta is not first):
             raise ValueError(
                 "delta differs between parameter groups; there is one trust region, set all alike"
             )
@@ -288,6 +301,8 @@ class KFAC(Optimizer):
         """``g'u``, ``u'Fu`` and whether the gradients are finite, summed over blocks."""
         slope = torch.stack([move.lr * move.slope for move in moves]).sum()
         finite = torch.stack([move.fresh_slope for move in moves]).sum().isfinite()
+        if (sound := self.sound) is not None:
+            finite = finite & sound
         metric = self.options["metric"]
         if metric == "exact":
             tangents = {self._names[id(p)]: u for move in moves for p, u in move.scaled()}

@@ -9,6 +9,7 @@ For a layer with ``T`` shared positions and a batch of ``N`` examples (paper 2.2
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,6 +21,32 @@ from algos.kfac.layers import LayerBlock
 from algos.kfac.tape import Tape
 
 _CHUNK = 2**24  # elements of unfolded patches at a time: 64 MiB in single precision
+
+
+@dataclass
+class Findings:
+    """What of one statistics pass was looked at for NaN and infinity, in causal order, and the answers.
+
+    Attributes:
+        names: what was looked at.
+        flags: whether each is finite, bool ``[len(names)]``.
+    """
+
+    names: list[str]
+    flags: Tensor
+
+    @property
+    def sound(self) -> Tensor:
+        """Whether all are finite, 0-d bool."""
+        return self.flags.all()
+
+    def check(self) -> None:
+        """Raise `NonFiniteError` that names the first culprit; costs one transfer from the device."""
+        for culprit, finite in zip(self.names, self.flags.tolist(), strict=True):
+            if not finite:
+                raise NonFiniteError(
+                    f"{culprit} has a NaN or infinite value; the statistics were not updated"
+                )
 
 
 def input_factor(
@@ -71,8 +98,8 @@ def batch_factors(
     score_sets: Sequence[Sequence[Tensor]],
     max_rows: int | None = None,
     generator: torch.Generator | None = None,
-) -> list[tuple[Tensor, Tensor]]:
-    """``(A, S)`` of every block of `tape` for one batch.
+) -> tuple[list[tuple[Tensor, Tensor]], Findings]:
+    """``(A, S)`` of every block of `tape` for one batch, and whether all that they come from is finite.
 
     Args:
         tape: a finished recording.
@@ -84,8 +111,6 @@ def batch_factors(
 
     Raises:
         BatchShapeError: a score or an input does not fit the outputs' batch.
-        NonFiniteError: an input, an output, a score or a back-propagated score is NaN or infinite; costs one
-            transfer from the device.
     """
     batch = outputs[0].shape[0]
     check_scores(outputs, score_sets)
@@ -100,8 +125,7 @@ def batch_factors(
             x = tape.layers[block.name].input
             block.check_batch(x, batch)
             A.append(input_factor(block, x.to(block.key.dtype), max_rows, generator))
-    _check_finite(tape.blocks, A, S, outputs, score_sets)
-    return list(zip(A, S, strict=True))
+    return list(zip(A, S, strict=True)), _findings(tape.blocks, A, S, outputs, score_sets)
 
 
 def check_scores(outputs: Sequence[Tensor], score_sets: Sequence[Sequence[Tensor]]) -> None:
@@ -119,23 +143,20 @@ def check_scores(outputs: Sequence[Tensor], score_sets: Sequence[Sequence[Tensor
                 )
 
 
-def _check_finite(
+def _findings(
     blocks: Sequence[LayerBlock],
     A: Sequence[Tensor],
     S: Sequence[Tensor],
     outputs: Sequence[Tensor],
     score_sets: Sequence[Sequence[Tensor]],
-) -> None:
-    """Name the first culprit in causal order; the flags cross from the device together."""
+) -> Findings:
     # The trace is non-finite whenever a row is: squares do not cancel.
     flags = {f"the input of layer {b.name!r}": a.trace().isfinite() for b, a in zip(blocks, A, strict=True)}
     flags |= {f"output {i}": output.isfinite().all() for i, output in enumerate(outputs)}
     for i, scores in enumerate(zip(*score_sets, strict=True)):
         flags[f"the score of output {i}"] = torch.stack([score.isfinite().all() for score in scores]).all()
     flags |= {f"the score at layer {b.name!r}": s.trace().isfinite() for b, s in zip(blocks, S, strict=True)}
-    for culprit, finite in zip(flags, torch.stack(list(flags.values())).tolist(), strict=True):
-        if not finite:
-            raise NonFiniteError(f"{culprit} has a NaN or infinite value; the statistics were not updated")
+    return Findings(list(flags), torch.stack(list(flags.values())))
 
 
 def take_examples(value: Any, index: Tensor, batch: int) -> Any:

@@ -44,7 +44,8 @@ def step_length(rule: str, slope: Tensor, quadratic: Tensor, delta: float | Tens
         ``ok`` is False, and the step zero, when `sound` is, when ``q`` is negative or anything is non-finite.
     """
     ok = sound & slope.isfinite() & quadratic.isfinite() & (quadratic >= 0)
-    ratio = torch.where(quadratic > 0, 2 * delta / quadratic, math.inf).sqrt()
+    room = (2 * delta).to(quadratic) if isinstance(delta, Tensor) else 2 * delta
+    ratio = torch.where(quadratic > 0, quadratic.reciprocal() * room, math.inf).sqrt()
     if rule == "gauss_newton":
         best = torch.where(quadratic > 0, slope / quadratic, torch.ones_like(slope))
         free = best.clamp(0, 1)

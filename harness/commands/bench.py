@@ -1,8 +1,9 @@
-"""``harness bench``: throughput and memory, beside stock Stable-Baselines3 and the paper's Table 3."""
+"""``harness bench``: throughput and memory, beside stock SB3 and the paper's Table 3; cost of checkpoints."""
 
 from __future__ import annotations
 
 import functools
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from harness.bench import checkpoint as checkpoints
 from harness.bench.cases import CASES, ENVS, TRAIN, Pair
 from harness.bench.measure import BenchError, Comparison, Sample, compare
 from harness.bench.table3 import Row, measure_table
@@ -84,14 +86,56 @@ def table3(
     )
 
 
+@bench.command()
+@_failures
+def checkpoint(
+    rollouts: Annotated[int, typer.Option(min=1, help="Checkpoints of each case, one before each.")] = 10,
+    threads: Threads = 1,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="On the disk in question. [default: the system's own]")
+    ] = None,
+    only: Only = None,
+    as_json: Json = False,
+) -> None:
+    """Write checkpoints of MuJoCo, Atari and pixel runs: what one costs, and its share of a run's time."""
+    _check(only, list(checkpoints.CASES))
+    names = [name for name in checkpoints.CASES if not only or name in only]
+    with tempfile.TemporaryDirectory(dir=directory) as new:
+        costs = []
+        for name in names:
+            costs.append(checkpoints.measure(name, rollouts, threads, Path(new)))
+            typer.echo(f"{name}: {costs[-1].seconds:.3f} s a checkpoint", err=True)
+    if as_json:
+        shares = ({"share": cost.share, "share_of_long_run": cost.share_of_long_run} for cost in costs)
+        print_json([{**asdict(cost), **share} for cost, share in zip(costs, shares, strict=True)])
+        return
+    columns = ["case", "size", "cost of one", "timesteps/s", "share by default", "share of 1M timesteps"]
+    print_table(columns, [_cost_cells(cost) for cost in costs], right=columns[1:])
+    typer.echo(f"means of {rollouts + 1} checkpoints, {threads} thread(s); the last with the one at the end")
+
+
+def _cost_cells(cost: checkpoints.Cost) -> list[str]:
+    return [
+        checkpoints.CASES[cost.case].about,
+        f"{cost.megabytes:.1f} MB",
+        f"{cost.seconds:.2f} s",
+        f"{cost.steps_per_second:,.0f}",
+        f"{cost.share:.3%}",
+        f"{cost.share_of_long_run:.3%}",
+    ]
+
+
 def _chosen(pairs: Sequence[Pair], only: list[str] | None) -> list[Pair]:
-    names = [pair.case for pair in pairs]
+    _check(only, [pair.case for pair in pairs])
+    return [pair for pair in pairs if not only or pair.case in only]
+
+
+def _check(only: list[str] | None, names: Sequence[str]) -> None:
     unknown = sorted(set(only or ()) - set(names))
     if unknown:
         raise typer.BadParameter(
             f"{', '.join(unknown)}: expected one of: {', '.join(names)}", param_hint="--only"
         )
-    return [pair for pair in pairs if not only or pair.case in only]
 
 
 def _progress(case: str, sample: Sample) -> None:

@@ -29,7 +29,10 @@ def run(
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
     checkpoint_seconds: Annotated[
         float | None,
-        typer.Option(min=0, help="Between checkpoints, 0 for one a rollout. [default: 600, or more]"),
+        typer.Option(
+            min=0,
+            help="Between checkpoints, 0 for one a rollout. [default: 600, or 100 times what one costs]",
+        ),
     ] = None,
     wandb: Wandb = None,
     tensorboard: Tensorboard = False,

@@ -23,10 +23,11 @@ class NonFiniteParameters(FloatingPointError):
 
 
 def check_finite(agent: BaseAlgorithm) -> None:
-    """Raise :class:`NonFiniteParameters` if a parameter of the policy is NaN or infinite."""
-    for name, parameter in agent.policy.named_parameters():
-        if not torch.isfinite(parameter).all():
-            raise NonFiniteParameters(f"parameter {name} is not finite after {agent.num_timesteps} timesteps")
+    """Raise :class:`NonFiniteParameters` if a parameter of the policy is NaN or infinite; one read."""
+    finite = {name: torch.isfinite(parameter).all() for name, parameter in agent.policy.named_parameters()}
+    if finite and not torch.stack(list(finite.values())).all():
+        name = next(name for name, flag in finite.items() if not flag)
+        raise NonFiniteParameters(f"parameter {name} is not finite after {agent.num_timesteps} timesteps")
 
 
 class FiniteParameters(BaseCallback):

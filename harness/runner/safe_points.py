@@ -13,7 +13,7 @@ from harness.runner.stop import Preempted, StopFlag
 
 DEFAULT_SECONDS = 600.0
 COST_FACTOR = 100.0
-"""By default a checkpoint follows the last one after at least this many times what that one cost."""
+"""By default a checkpoint waits this many times what the last one, and what all of them, have cost."""
 
 
 @contextmanager
@@ -42,15 +42,16 @@ class Checkpointer:
         save: writes a checkpoint; returns what it cost in seconds.
         stop: ends training at the next safe point once true.
         seconds: between checkpoints; 0 is one a rollout. By default ten minutes, or a hundred times what the
-            last one cost where that is longer, so that they take at most 1 % of the time.
+            last one cost where that is longer. What the first will cost is not known before; the second waits
+            for the time of both, so that from then on all together take at most 1 % of it.
     """
 
     def __init__(self, save: Callable[[], float], stop: StopFlag, seconds: float | None = None) -> None:
         self._save = save
         self._stop = stop
         self._seconds = seconds
-        self._saved_at = time.perf_counter()
-        self._cost = 0.0
+        self._started = self._saved_at = time.perf_counter()
+        self._cost = self._spent = 0.0
 
     def __call__(self) -> None:
         """A safe point.
@@ -59,17 +60,21 @@ class Checkpointer:
             Preempted: training was told to stop; the checkpoint is written.
             OSError: the checkpoint could not be written.
         """
-        if self._stop or time.perf_counter() - self._saved_at >= self._interval():
+        if self._stop or self._due(time.perf_counter()):
             self.save()
         if self._stop:
             raise Preempted(f"stopped by {self._stop.signal_name}")
 
     def save(self) -> None:
         """Write a checkpoint now."""
-        self._cost = self._save() or self._cost
+        spent = self._save()
+        self._spent += spent
+        self._cost = spent or self._cost
         self._saved_at = time.perf_counter()
 
-    def _interval(self) -> float:
-        if self._seconds is None:
-            return max(DEFAULT_SECONDS, COST_FACTOR * self._cost)
-        return self._seconds
+    def _due(self, now: float) -> bool:
+        if self._seconds is not None:
+            return now - self._saved_at >= self._seconds
+        interval = max(DEFAULT_SECONDS, COST_FACTOR * self._cost)
+        affordable = now - self._started >= COST_FACTOR * (self._spent + self._cost)
+        return now - self._saved_at >= interval and affordable

@@ -305,7 +305,7 @@ class SweepSpec(TierBlock):
         zip: lists of equal length per hyper-parameter, for every algo, walked together.
         device: where to train; no part of a run's identity.
         checkpoint_seconds: between checkpoints, 0 for one a rollout; no part of a run's identity. By default
-            600, or more where a checkpoint is costly.
+            600, or 100 times what the last one cost, so that they take at most 1 % of the time.
         tracking: W&B and TensorBoard (:class:`harness.tracking.settings.TrackingBlock`); no part of a run's
             identity.
         tiers: smaller forms of the sweep by name (``smoke``, ``short``), each a sweep of its own called
