@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.docs.blocks import ROOT
 
-ONE_RUN = "--set n_timesteps=160 --set seeds=1 --set envs=[Breakout] --set algos=[acktr]"
+ONE_RUN = "--set n_timesteps=160 --set seeds=1 --set envs=[Breakout] --set algos=[a2c]"
 FILLED = {
     "harness verify-resume --algo acktr --env …": "harness verify-resume --algo acktr --env CartPole-v1 "
     "--seed 0 --timesteps 1500 --set n_steps=50 -k 1",
@@ -16,7 +16,7 @@ FILLED = {
     "--env Breakout --seed 5 --timesteps 1e6 --set delta=0.001",
     "harness run --algo acktr --env ENV --seed SEED --timesteps 1e6 --set …": "harness run --algo acktr "
     "--env InvertedPendulum-v5 --seed 11 --timesteps 1e6 --set adaptive_delta=false",
-    "harness logs runs/atari6/acktr/…/seed-0 -f": "harness logs runs/atari6/acktr/*/*/seed-0 -f",
+    "harness logs runs/atari6/acktr/…/seed-0 -f": "harness logs runs/atari6/a2c/*/*/seed-0 -f",
 }
 """Commands with placeholders, and what a reader could put there."""
 
