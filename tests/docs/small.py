@@ -11,7 +11,7 @@ from tests.docs.blocks import ROOT
 ONE_RUN = "--set n_timesteps=160 --set seeds=1 --set envs=[Breakout] --set algos=[a2c]"
 FILLED = {
     "harness verify-resume --algo acktr --env …": "harness verify-resume --algo acktr --env CartPole-v1 "
-    "--seed 0 --timesteps 1500 --set n_steps=50 -k 1",
+    "--seed 0 --timesteps 4000 --set n_steps=250",
     "harness run --algo acktr --env Breakout --seed 5 --timesteps 1e6 --set …": "harness run --algo acktr "
     "--env Breakout --seed 5 --timesteps 1e6 --set delta=0.001",
     "harness run --algo acktr --env ENV --seed SEED --timesteps 1e6 --set …": "harness run --algo acktr "
