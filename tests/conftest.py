@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import cache
 
+import pytest
 from hypothesis import settings
 
 with suppress(ImportError):
@@ -18,3 +20,26 @@ os.environ["NO_COLOR"] = "1"
 
 settings.register_profile("harness", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("harness")
+
+
+@cache
+def _why_not() -> str | None:
+    import gymnasium
+
+    from harness.envs.base import EnvironmentFault
+    from harness.envs.pixels_renderer import Renderer
+
+    env = gymnasium.make("InvertedPendulum-v5")
+    try:
+        Renderer("InvertedPendulum-v5", env.unwrapped.model, 4).close()  # type: ignore[attr-defined]
+    except EnvironmentFault as fault:
+        return str(fault)
+    return None
+
+
+@pytest.fixture
+def rendering() -> None:
+    """For tests that render off-screen: they are skipped where the machine has no OpenGL."""
+    reason = _why_not()
+    if reason is not None:
+        pytest.skip(reason)

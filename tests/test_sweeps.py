@@ -276,6 +276,21 @@ def test_the_grids_are_those_of_the_appendix() -> None:
     assert pairs == {(actor, critic) for actor in (0.3, 0.03, 0.003) for critic in (0.3, 0.03, 0.003)}
 
 
+@pytest.mark.parametrize(("name", "tier"), [("atari6", None), ("atari6_50m", "paper"), ("atari44", "paper")])
+def test_the_papers_one_or_two_seeds_become_five_that_decide(name: str, tier: str | None) -> None:
+    """As the files' headers say: what is there counts, and only the other seeds are run."""
+    assert "--set seeds=5" in SWEEPS[name].read_text(encoding="utf-8").split("description")[0]
+    more = load_sweep(SWEEPS[name], ["seeds=5"], tier)
+    assert more.name == name
+    before, after = (
+        {(run.label, run.env_id, run.identity, run.seed) for run in found.runs}
+        for found in (sweep(name), more)
+    )
+    assert before < after
+    assert {run[:3] for run in before} == {run[:3] for run in after}
+    assert len(after) == 5 * len({run[:3] for run in before})
+
+
 def test_quickstart_is_small() -> None:
     assert labels("quickstart") == {"acktr", "a2c", "trpo"}
     assert n_seeds("quickstart") == {2}

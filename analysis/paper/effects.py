@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from analysis.statistics.intervals import Interval
+from analysis.statistics.intervals import MIN_RUNS_PER_TASK, Interval
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,14 @@ class Effect:
         seeds: runs of the agent that has the fewest.
         reached: of a time to a level, how many of these reached it; None for anything else.
         groups: 2 where it compares two groups of runs, 1 where it is of one.
+        needs: seeds from which on it has an interval, as far as seeds decide that.
     """
 
     at: Callable[[float], Interval]
     seeds: int
     reached: int | None = None
     groups: int = 1
+    needs: int = MIN_RUNS_PER_TASK
 
 
 def least(effects: Sequence[Effect]) -> Effect:
@@ -45,7 +47,8 @@ def least(effects: Sequence[Effect]) -> Effect:
         high = min(interval.high for interval in found if interval.high is not None)
         return Interval(estimate, low, high, confidence)
 
-    return Effect(at, min(effect.seeds for effect in effects), groups=effects[0].groups)
+    needs = max(effect.needs for effect in effects)
+    return Effect(at, min(effect.seeds for effect in effects), groups=effects[0].groups, needs=needs)
 
 
 def geometric_mean(effects: Sequence[Effect]) -> Effect:
@@ -71,7 +74,8 @@ def _of_logs(effects: Sequence[Effect], weights: Sequence[float]) -> Effect:
         half = math.sqrt(squares)
         return Interval(math.exp(centre), math.exp(centre - half), _exp(centre + half), confidence)
 
-    return Effect(at, min(effect.seeds for effect in effects), groups=2)
+    needs = max(effect.needs for effect in effects)
+    return Effect(at, min(effect.seeds for effect in effects), groups=2, needs=needs)
 
 
 def _exp(x: float) -> float:

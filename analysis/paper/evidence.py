@@ -34,6 +34,7 @@ class Finding:
         stand_in: how an agent differs from the paper's for which it stands in, "" without such.
         crowded: of a speed, that runs were timed beside others, "" where none was.
         timesteps, most: the smallest and the largest budget of the runs.
+        seeds: of the finished runs, those that any of the agents has.
     """
 
     env_id: str
@@ -45,6 +46,7 @@ class Finding:
     crowded: str = ""
     timesteps: int = 0
     most: int = 0
+    seeds: tuple[int, ...] = ()
 
 
 def findings(
@@ -113,7 +115,8 @@ def _on(
     if problems:
         return found
     budgets = [side.n_timesteps for side in sides]
-    found = replace(found, timesteps=min(budgets), most=max(budgets))
+    seeds = tuple(sorted({run.seed for side in sides for run in side.runs}))
+    found = replace(found, timesteps=min(budgets), most=max(budgets), seeds=seeds)
     statistic = STATISTICS[claim.statistic]
     if statistic.timed:
         timed = [run for side in sides for run in side.runs]
@@ -163,4 +166,5 @@ def _joint(found: Sequence[Finding]) -> Finding:
         stand_in="; ".join(dict.fromkeys(one.stand_in for one in found if one.stand_in)),
         timesteps=min(one.timesteps for one in found),
         most=max(one.most for one in found),
+        seeds=tuple(sorted({seed for one in found for seed in one.seeds})),
     )

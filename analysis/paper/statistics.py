@@ -22,7 +22,13 @@ from analysis.reference import Reference
 from analysis.run_statistics import LAST_WINDOW, last_score, learning_curve, mean_height
 from analysis.statistics.episodes import last_mean, top_consecutive_mean
 from analysis.statistics.intervals import Interval
-from analysis.statistics.means import difference_of_means, mean_interval, ratio_of_means
+from analysis.statistics.means import (
+    MIN_RUNS_OF_ONE_MEAN,
+    difference_of_means,
+    mean_interval,
+    ratio_of_means,
+    seeds_to_compare,
+)
 
 FloatArray = npt.NDArray[np.float64]
 Measure = Callable[[Sequence[Setting], Reference | None], "Effect | str"]
@@ -120,7 +126,10 @@ def _mean(scores: Scores) -> Measure:
         found = scores(sides, reference)
         if isinstance(found, str):
             return found
-        return Effect(lambda confidence: mean_interval(found[0], confidence), len(found[0]))
+        seeds = len(found[0])
+        return Effect(
+            lambda confidence: mean_interval(found[0], confidence), seeds, needs=MIN_RUNS_OF_ONE_MEAN
+        )
 
     return measure
 
@@ -152,7 +161,7 @@ def _compared(x: FloatArray, y: FloatArray, compare: Compare) -> Effect | None:
         assert interval is not None
         return interval
 
-    return Effect(at, min(len(x), len(y)), groups=2)
+    return Effect(at, min(len(x), len(y)), groups=2, needs=seeds_to_compare(len(x), len(y)))
 
 
 def _update_benefit(sides: Sequence[Setting], reference: Reference | None) -> Effect | str:

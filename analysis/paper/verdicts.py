@@ -38,12 +38,13 @@ from typing import Literal
 from analysis.formats import short_env_id, timesteps_text
 from analysis.paper.effects import Effect
 from analysis.paper.evidence import Finding
+from analysis.paper.more_seeds import needs_text, seeds_all_later
 from analysis.paper.power import for_region, for_value
 from analysis.paper.schema import Claim, Region
 from analysis.paper.statistics import STATISTICS
 from analysis.paper.tolerance import tolerance
 from analysis.paper.wording import interval_in, number_in, region_text
-from analysis.statistics.intervals import Interval
+from analysis.statistics.intervals import MIN_RUNS_PER_TASK, Interval
 from analysis.statistics.survival import fraction_reached
 
 ALPHA = 0.05
@@ -172,7 +173,7 @@ def _direction(claim: Claim, one: Finding, sure_of_holding: float, sure_of_faili
     unit = STATISTICS[claim.statistic].unit
     usual = one.effect.at(0.95)
     if usual.low is None:
-        return _Answer("open", _lacking(one.effect, usual))
+        return _Answer("open", _lacking(one, one.effect, usual.missing))
     where = f"{interval_in(unit, usual)}, claimed {region_text(unit, claim.region)}"
     if claim.any_budget and one.timesteps < claim.budget * (1.0 - BUDGET_TOLERANCE):
         where += f" (at {timesteps_text(one.timesteps)} timesteps)"
@@ -201,12 +202,16 @@ def _value(claim: Claim, one: Finding) -> _Answer:
     if obstacle or one.effect is None:
         return _Answer("open", obstacle)
     if claim.paper is None:
-        return _not_reached(claim, one.effect)
+        return _not_reached(claim, one, one.effect)
     interval = one.effect.at(0.95)
-    if one.effect.reached == 0 and _all_later(one.effect.seeds, claim.seeds):
-        return _Answer("fails", f"none of {one.effect.seeds} seeds reached the level")
+    if one.effect.reached == 0:
+        enough = seeds_all_later(claim.seeds, ALPHA)
+        why = f"none of {one.effect.seeds} seeds reached the level"
+        if one.effect.seeds >= enough:
+            return _Answer("fails", why)
+        return _Answer("open", f"{why}; {needs_text(enough, one.effect.seeds, one.seeds)}", enough)
     if interval.low is None or interval.high is None:
-        return _Answer("open", _lacking(one.effect, interval))
+        return _Answer("open", _lacking(one, one.effect, interval.missing))
     allowed = tolerance(claim)
     away = abs(interval.estimate - claim.paper)
     towards = interval.high if claim.paper > interval.estimate else interval.low
@@ -222,14 +227,14 @@ def _value(claim: Claim, one: Finding) -> _Answer:
     return _Answer("open", _seeds_text(more, claim.seeds), more)
 
 
-def _not_reached(claim: Claim, effect: Effect) -> _Answer:
+def _not_reached(claim: Claim, one: Finding, effect: Effect) -> _Answer:
     """The paper's N/A: not every one of its seeds reached the level."""
     assert effect.reached is not None
     fraction = fraction_reached(effect.reached, effect.seeds)
     limit = 0.5 ** (1.0 / claim.seeds)
     counts = f"{effect.reached} of {effect.seeds} seeds reached the level"
     if fraction.low is None or fraction.high is None:
-        return _Answer("open", f"{counts}: {fraction.missing}")
+        return _Answer("open", f"{counts}; {needs_text(MIN_RUNS_PER_TASK, effect.seeds, one.seeds)}")
     if fraction.high < limit:
         return _Answer("holds", counts)
     if fraction.low > limit:
@@ -237,14 +242,11 @@ def _not_reached(claim: Claim, effect: Effect) -> _Answer:
     return _Answer("open", f"{counts}: more seeds would tell")
 
 
-def _all_later(seeds: int, paper_seeds: int) -> bool:
-    return 1.0 / math.comb(seeds + paper_seeds, paper_seeds) < ALPHA
-
-
-def _lacking(effect: Effect, interval: Interval) -> str:
-    if effect.seeds < 3:
-        return f"needs at least 3 seeds, has {effect.seeds}"
-    return interval.missing
+def _lacking(one: Finding, effect: Effect, missing: str) -> str:
+    """Why there is no interval: too few seeds, and how to add some, or what more of them would not change."""
+    if effect.seeds >= effect.needs or (effect.reached or effect.seeds) < effect.seeds:
+        return missing
+    return needs_text(effect.needs, effect.seeds, one.seeds)
 
 
 def _seeds_text(more: int | None, paper_seeds: int | None = None) -> str:

@@ -83,7 +83,8 @@ def comparisons_table(
 def _notes(rows: Sequence[tuple[Entry, ...]], paired: bool) -> tuple[str, ...]:
     how = "sign changes of the seeds' differences" if paired else "deals of the runs to the two agents"
     notes = [
-        f"Difference of the mean returns of the last {LAST_WINDOW} training episodes of finished runs; p: "
+        f"Difference of the mean returns of the last {LAST_WINDOW} training episodes of finished runs; "
+        "Hedges g: the same in pooled standard deviations of the seeds, corrected for their small number; p: "
         f"two-sided permutation test over all {how} (20,000 random ones where there are more); Holm: "
         "corrected over the environments of the pair.",
         f"Decided: whether the corrected p is at most {ALPHA}; otherwise how many seeds per agent find a "

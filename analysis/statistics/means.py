@@ -100,6 +100,12 @@ def too_few_to_compare(x_seeds: int, y_seeds: int) -> str:
     return too_few_seeds(fewer)
 
 
+def seeds_to_compare(x_seeds: int, y_seeds: int) -> int:
+    """Seeds of the side that has fewer from which on a difference or ratio has an interval."""
+    fewer, more = sorted((x_seeds, y_seeds))
+    return MIN_RUNS_PER_TASK if fewer == more or more <= MIN_RUNS_PER_TASK else MIN_RUNS_OF_ONE_MEAN
+
+
 def _moments(values: npt.ArrayLike) -> tuple[float, float, float]:
     """Mean, squared standard error and its degrees of freedom."""
     array = np.sort(np.asarray(values, dtype=np.float64))

@@ -189,3 +189,30 @@ def test_damaged_and_empty_sweeps_are_told(runs: Any) -> None:
     assert len(found.warnings) == 2
     assert any("sweep without runs" in warning for warning in found.warnings)
     assert any("run.json" in warning for warning in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("artefact", "sweep", "seeds"), [("table1", "atari6_50m", 2), ("table4", "atari44", 1)]
+)
+def test_with_the_papers_seeds_a_cell_says_how_many_would_decide_it(
+    runs: Any, artefact: str, sweep: str, seeds: int
+) -> None:
+    def add(until: int, start: int = 0) -> None:
+        for seed in range(start, until):
+            budget = {"length": 100_000, "n_timesteps": 50_000_000}
+            env_id = "PongNoFrameskip-v4"
+            runs.add(
+                [20.0 + 0.1 * seed] * 500, sweep=sweep, agent="acktr", env_id=env_id, seed=seed, **budget
+            )
+
+    def scores() -> list[Verdict]:
+        found = verdicts(runs, artefact).values()
+        return [v for v in found if v.claim.kind == "value" and v.claim.statistic == "last_100" and v.seeds]
+
+    add(seeds)
+    assert scores()
+    assert {(v.outcome, v.why) for v in scores()} == {
+        ("inconclusive", f"needs at least 5 seeds, has {seeds}: --set seeds=5")
+    }
+    add(5, seeds)
+    assert "inconclusive" not in {v.outcome for v in scores()}

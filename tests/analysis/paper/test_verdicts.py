@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,33 @@ def test_fewer_than_three_seeds_decide_nothing(seeds: int) -> None:
         found = verdict(claim, spread(mean, 0.0, seeds))
         assert found.outcome == "inconclusive"
         assert f"needs at least 3 seeds, has {seeds}" in found.why
+
+
+@pytest.mark.parametrize(
+    ("have", "option"),
+    [((0, 1), "--set seeds=5"), ((5, 6), "--set seeds=[5,6,7,8,9]"), ((3,), "--set seeds=[3,4,5,6,7]")],
+)
+def test_a_mean_of_too_few_seeds_says_which_option_adds_them(have: tuple[int, ...], option: str) -> None:
+    one = finding(replace(spread(100.0, 5.0, len(have)), needs=5), seeds=have)
+    found = judge(value(100.0), [one])
+    assert found.outcome == "inconclusive"
+    assert found.why == f"needs at least 5 seeds, has {len(have)}: {option}"
+
+
+def test_what_would_decide_a_time_that_no_seed_reached() -> None:
+    """By chance the paper's 2 seeds come before 5 others once in 21, and its 1 before 20 others too."""
+    missing = Interval(math.nan, None, None, 0.95, "no seed")
+    for paper_seeds, enough in ((1, 20), (2, 5), (3, 4)):
+        effect = Effect(lambda confidence: missing, 2, reached=0, needs=5)
+        found = judge(value(100.0, seeds=paper_seeds), [finding(effect, seeds=(0, 1))])
+        option = f"needs at least {enough} seeds, has 2: --set seeds={enough}"
+        assert (found.why, found.more_seeds) == (f"none of 2 seeds reached the level; {option}", enough)
+
+
+def test_more_seeds_give_no_mean_where_some_do_not_reach_the_level() -> None:
+    missing = Interval(1.0, None, None, 0.95, "1 of 2 seeds reached the level")
+    effect = Effect(lambda confidence: missing, 2, reached=1, needs=5)
+    assert judge(value(100.0), [finding(effect, seeds=(0, 1))]).why == "1 of 2 seeds reached the level"
 
 
 @given(
@@ -225,7 +253,8 @@ def test_a_time_that_no_seed_reached() -> None:
 
     assert never(4).outcome == "inconclusive"  # chance puts 2 before 4 others once in 15
     assert never(5).outcome == "contradicted"  # and before 5 once in 21
-    assert never(4).why == "0 of 4 seeds reached the level"
+    assert never(4).why == "none of 4 seeds reached the level; needs at least 5 seeds, has 4"
+    assert never(4).more_seeds == 5
 
 
 def test_the_least_advantage_counts() -> None:
