@@ -54,11 +54,11 @@ CASES = {
     "acktr-mujoco": Case("ACKTR on HalfCheetah-v5", "acktr", "HalfCheetah-v5"),
     "acktr-atari": Case("ACKTR on Breakout", "acktr", "BreakoutNoFrameskip-v4"),
     "acktr-pixels": Case(
-        "ACKTR on HalfCheetah-v5 from pixels, batch 500",
+        "ACKTR on HalfCheetah-v5 from pixels, batch 100",
         "acktr",
         "HalfCheetah-v5",
         "mujoco-pixels",
-        ("n_steps=500",),
+        ("n_steps=100",),
     ),
     "a2c-atari": Case("A2C on Breakout", "a2c", "BreakoutNoFrameskip-v4"),
     "trpo-mujoco": Case("TRPO on HalfCheetah-v5", "trpo", "HalfCheetah-v5"),
