@@ -23,6 +23,7 @@ from analysis.run_statistics import LAST_WINDOW, last_score, learning_curve, mea
 from analysis.statistics.episodes import last_mean, top_consecutive_mean
 from analysis.statistics.intervals import Interval
 from analysis.statistics.means import difference_of_means, mean_interval, ratio_of_means
+from analysis.statistics.spreads import difference_of_spreads
 
 FloatArray = npt.NDArray[np.float64]
 Measure = Callable[[Sequence[Setting], Reference | None], "Effect | str"]
@@ -103,16 +104,6 @@ def _per_run(score: Score) -> Scores:
         return found
 
     return scores
-
-
-def _deviations(scores: Scores) -> Scores:
-    """Distances from the median of the seeds: their means compare spreads (Brown and Forsythe, 1974)."""
-
-    def deviations(sides: Sequence[Setting], reference: Reference | None) -> list[FloatArray] | str:
-        found = scores(sides, reference)
-        return found if isinstance(found, str) else [np.abs(v - np.median(v)) for v in found]
-
-    return deviations
 
 
 def _mean(scores: Scores) -> Measure:
@@ -210,7 +201,7 @@ STATISTICS: Mapping[str, Statistic] = {
         _against(_per_run(_height), ratio_of_means), "ratio of mean heights of learning curves", "ratio", _TWO
     ),
     "deviation_difference": Statistic(
-        _against(_deviations(_per_run(_last)), difference_of_means),
+        _against(_per_run(_last), difference_of_spreads),
         "difference of the mean distances of seeds from their median",
         "return",
         _TWO,

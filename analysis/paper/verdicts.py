@@ -6,8 +6,9 @@ The rules, in the order in which they are asked:
 2. **Inconclusive** whatever the numbers are, on an environment where a run is missing, unfinished or failed;
    where the budget is below the claim's (a smaller budget is never compared as if it were equal) or above it
    (step sizes follow the budget), unless the claim's text holds at any budget; where another agent stands in
-   for the paper's; where fewer than 3 seeds (5 of one mean) allow no interval; where a speed was timed beside
-   other runs of its sweep. A number that depends on the machine is never held against another machine's.
+   for the paper's; where fewer than 5 seeds of an agent (3 of an N/A) allow no interval; where a speed was
+   timed beside other runs of its sweep. A number that depends on the machine is never held against another
+   machine's.
 3. A **direction** says in which region its statistic lies. On one environment it holds where the interval
    lies inside, fails where it lies outside, and is open else. A claim about at least k of n environments is
    reproduced where k hold, contradicted where n - k + 1 fail. It holds at the confidence
@@ -172,7 +173,7 @@ def _direction(claim: Claim, one: Finding, sure_of_holding: float, sure_of_faili
     unit = STATISTICS[claim.statistic].unit
     usual = one.effect.at(0.95)
     if usual.low is None:
-        return _Answer("open", _lacking(one.effect, usual))
+        return _Answer("open", usual.missing)
     where = f"{interval_in(unit, usual)}, claimed {region_text(unit, claim.region)}"
     if claim.any_budget and one.timesteps < claim.budget * (1.0 - BUDGET_TOLERANCE):
         where += f" (at {timesteps_text(one.timesteps)} timesteps)"
@@ -206,7 +207,7 @@ def _value(claim: Claim, one: Finding) -> _Answer:
     if one.effect.reached == 0 and _all_later(one.effect.seeds, claim.seeds):
         return _Answer("fails", f"none of {one.effect.seeds} seeds reached the level")
     if interval.low is None or interval.high is None:
-        return _Answer("open", _lacking(one.effect, interval))
+        return _Answer("open", interval.missing)
     allowed = tolerance(claim)
     away = abs(interval.estimate - claim.paper)
     towards = interval.high if claim.paper > interval.estimate else interval.low
@@ -239,12 +240,6 @@ def _not_reached(claim: Claim, effect: Effect) -> _Answer:
 
 def _all_later(seeds: int, paper_seeds: int) -> bool:
     return 1.0 / math.comb(seeds + paper_seeds, paper_seeds) < ALPHA
-
-
-def _lacking(effect: Effect, interval: Interval) -> str:
-    if effect.seeds < 3:
-        return f"needs at least 3 seeds, has {effect.seeds}"
-    return interval.missing
 
 
 def _seeds_text(more: int | None, paper_seeds: int | None = None) -> str:

@@ -202,7 +202,7 @@ def performance_profile(
 ) -> list[Interval]:
     """Fraction of runs above each ``tau``, with pointwise intervals (Agarwal et al., 2021, section 4.2).
 
-    Every task has the same weight, whatever its runs. The intervals are score intervals
+    Every task has the same weight, whatever its runs. The intervals are those of a fraction
     (:mod:`analysis.statistics.proportions`), also where no run or every run is above.
 
     Args:
