@@ -33,6 +33,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from harness.episodes_csv import EPISODE_COLUMNS as EPISODE_COLUMNS
+from harness.episodes_csv import parse_episodes
 from harness.runner.durable import replace_flushed
 
 if TYPE_CHECKING:
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RECORD_VERSION = 1
-EPISODE_COLUMNS = ("episode", "timestep", "env_index", "return", "length", "wall_time")
 State = Literal["pending", "running", "done", "failed", "preempted"]
 STATES: tuple[State, ...] = ("pending", "running", "done", "failed", "preempted")
 
@@ -332,34 +333,16 @@ class RunRecord:
         """Finished episodes, one row each, in global completion order; empty before the first.
 
         Raises:
-            RecordError: another header, or a damaged row.
+            RecordError: another header, or a damaged row; the message names the line.
         """
-        import numpy as np
         import pandas as pd
 
         if not self.episodes_file.exists():
             return pd.DataFrame(columns=list(EPISODE_COLUMNS))
-        content = self.episodes_file.read_bytes()
-        header = content.partition(b"\n")[0].decode(errors="replace")
-        expected = ",".join(EPISODE_COLUMNS)
-        if header != expected:
-            raise RecordError(f"{self.episodes_file}: header is {header!r}, expected {expected!r}")
         try:
-            frame = pd.read_csv(
-                BytesIO(content), dtype={"return": float}, float_precision=_precision(content)
-            )
-        except (ValueError, pd.errors.ParserError) as error:
-            raise RecordError(f"{self.episodes_file}: damaged row ({error})") from None
-        numbers = np.arange(1, len(frame) + 1)
-        for wrong, reason in (
-            (not content.endswith(b"\n"), "the last line is cut off"),
-            (not np.isfinite(frame.to_numpy(dtype=float)).all(), "an empty or infinite field"),
-            (not np.array_equal(frame["episode"], numbers), "episodes must count 1, 2, 3 without a gap"),
-            (not frame["timestep"].is_monotonic_increasing, "timesteps must not fall"),
-        ):
-            if wrong:
-                raise RecordError(f"{self.episodes_file}: damaged row: {reason}")
-        return frame
+            return parse_episodes(self.episodes_file.read_bytes())
+        except ValueError as error:
+            raise RecordError(f"{self.episodes_file}: {error}") from None
 
     def progress(self) -> pd.DataFrame:
         """The SB3 logger's rows (metric names as columns); empty before the first."""
@@ -383,21 +366,6 @@ class RunRecord:
         content = BytesIO()
         np.savez(content, allow_pickle=False, **state)
         replace_flushed(self.protocol_state_file, content.getbuffer())
-
-
-def _precision(content: bytes) -> Literal["high", "round_trip"]:
-    """The faster of pandas' parsers that reads each number of a CSV file as ``float`` does.
-
-    Plain decimals of at most 15 digits are one division of exactly known numbers, which IEEE arithmetic
-    rounds correctly: an integer below 2^53 by a power of ten up to 10^22.
-    """
-    import numpy as np
-
-    rows = content.partition(b"\n")[2]
-    characters = np.frombuffer(rows, np.uint8)
-    ends = np.flatnonzero((characters == ord(",")) | (characters == ord("\n")))
-    lengths = np.diff(ends, prepend=-1, append=len(characters)) - 1
-    return "round_trip" if lengths.max() > 15 or b"e" in rows.lower() else "high"
 
 
 def run_directory(runs_dir: Path, sweep: str, algo: str, env_id: str, identity: str, seed: int) -> Path:
