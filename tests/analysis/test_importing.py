@@ -203,8 +203,10 @@ LONGER = {
     "BeamRider": 3.1,
     "Breakout": 9.5,
 }
-"""By how much an episode with the game's highest score is longer than one with its lowest: what fits the page's
-seven averages best. One number per game, since no curve says how long its episodes were."""
+"""By how much an episode with the game's highest score is longer than one with its lowest.
+
+What fits the page's seven averages best: one number per game, since no curve says how long its episodes were.
+"""
 
 
 def published_pairs(game: str) -> list[tuple[str, str]]:
