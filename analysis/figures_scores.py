@@ -26,7 +26,7 @@ from analysis.tables import Scalar
 REPLICATIONS = 2_000
 POINTS = 100
 BOOTSTRAP_BAND = "95 % interval, pointwise (stratified bootstrap of whole runs)"
-SCORE_BAND = "95 % interval, pointwise (score interval of a fraction)"
+SCORE_BAND = "95 % interval, pointwise (of a fraction)"
 PALE = 0.62  # of the colour map: black text below, white above, at a contrast of 4.5 or more
 
 

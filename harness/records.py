@@ -34,7 +34,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from harness.exact_csv import exact_precision
+from harness.episodes_csv import EPISODE_COLUMNS as EPISODE_COLUMNS
+from harness.episodes_csv import parse_episodes
 from harness.runner.durable import replace_flushed
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RECORD_VERSION = 1
-EPISODE_COLUMNS = ("episode", "timestep", "env_index", "return", "length", "wall_time")
 State = Literal["pending", "running", "done", "failed", "preempted"]
 STATES: tuple[State, ...] = ("pending", "running", "done", "failed", "preempted")
 
@@ -340,34 +340,16 @@ class RunRecord:
         """Finished episodes, one row each, in global completion order; empty before the first.
 
         Raises:
-            RecordError: another header, or a damaged row.
+            RecordError: another header, or a damaged row; the message names the line.
         """
-        import numpy as np
         import pandas as pd
 
         if not self.episodes_file.exists():
             return pd.DataFrame(columns=list(EPISODE_COLUMNS))
-        content = self.episodes_file.read_bytes()
-        header = content.partition(b"\n")[0].decode(errors="replace")
-        expected = ",".join(EPISODE_COLUMNS)
-        if header != expected:
-            raise RecordError(f"{self.episodes_file}: header is {header!r}, expected {expected!r}")
         try:
-            frame = pd.read_csv(
-                BytesIO(content), dtype={"return": float}, float_precision=exact_precision(content)
-            )
-        except (ValueError, pd.errors.ParserError) as error:
-            raise RecordError(f"{self.episodes_file}: damaged row ({error})") from None
-        numbers = np.arange(1, len(frame) + 1)
-        for wrong, reason in (
-            (not content.endswith(b"\n"), "the last line is cut off"),
-            (not np.isfinite(frame.to_numpy(dtype=float)).all(), "an empty or infinite field"),
-            (not np.array_equal(frame["episode"], numbers), "episodes must count 1, 2, 3 without a gap"),
-            (not frame["timestep"].is_monotonic_increasing, "timesteps must not fall"),
-        ):
-            if wrong:
-                raise RecordError(f"{self.episodes_file}: damaged row: {reason}")
-        return frame
+            return parse_episodes(self.episodes_file.read_bytes())
+        except ValueError as error:
+            raise RecordError(f"{self.episodes_file}: {error}") from None
 
     def progress(self) -> pd.DataFrame:
         """The SB3 logger's rows (metric names as columns); empty before the first."""

@@ -44,7 +44,7 @@ RUNS = {
     "mujoco8_30m": (4, 48, 256),
     "openai_baselines": (5, 36, 105),
     "pixels3": (3, 2, 27),
-    "throughput": (9, 54, 54),
+    "throughput": (9, 90, 90),
 }
 """Runs of the tiers smoke, short and paper."""
 MOST_SMOKE_RUNS = 75

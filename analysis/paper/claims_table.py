@@ -18,7 +18,7 @@ from analysis.tables import Column, Entry, Scalar, Table
 
 RULES = (
     "[low, high]: 95 % interval. Verdicts need the budget that the claim speaks of, all runs finished and at "
-    "least 3 seeds (5 for the mean of one agent); a value is reproduced within 25 % of the paper's, a "
+    "least 5 seeds of an agent (3 for an N/A); a value is reproduced within 25 % of the paper's, a "
     "direction where its interval lies where it is claimed. Measured with: acktr has the settings "
     "recommended here (preset tuned), acktr-paper those of the text."
 )

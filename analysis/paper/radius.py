@@ -8,7 +8,7 @@ from analysis.kl_of_updates import kl_of_updates
 from analysis.load import Setting
 from analysis.paper.effects import Effect
 from analysis.reference import Reference
-from analysis.statistics.means import MIN_RUNS_OF_ONE_MEAN, mean_interval
+from analysis.statistics.means import MIN_RUNS_OF_A_MEAN, mean_interval
 
 
 def kl_over_radius(sides: Sequence[Setting], reference: Reference | None) -> Effect | str:
@@ -29,6 +29,4 @@ def _ratio(side: Setting, *, to_radius: bool) -> Effect | str:
         if not len(kl.exact.returns) or not len(other) or not other.mean() > 0.0:
             return f"seed {run.seed}: {kl.problem or 'no exact KL beside what it is held against'}"
         values.append(float(kl.exact.returns.mean() / other.mean()))
-    return Effect(
-        lambda confidence: mean_interval(values, confidence), len(values), needs=MIN_RUNS_OF_ONE_MEAN
-    )
+    return Effect(lambda confidence: mean_interval(values, confidence), len(values), needs=MIN_RUNS_OF_A_MEAN)

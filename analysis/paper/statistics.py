@@ -23,12 +23,12 @@ from analysis.run_statistics import LAST_WINDOW, last_score, learning_curve, mea
 from analysis.statistics.episodes import last_mean, top_consecutive_mean
 from analysis.statistics.intervals import Interval
 from analysis.statistics.means import (
-    MIN_RUNS_OF_ONE_MEAN,
+    MIN_RUNS_OF_A_MEAN,
     difference_of_means,
     mean_interval,
     ratio_of_means,
-    seeds_to_compare,
 )
+from analysis.statistics.spreads import MIN_RUNS_OF_SPREADS, difference_of_spreads
 
 FloatArray = npt.NDArray[np.float64]
 Measure = Callable[[Sequence[Setting], Reference | None], "Effect | str"]
@@ -111,25 +111,13 @@ def _per_run(score: Score) -> Scores:
     return scores
 
 
-def _deviations(scores: Scores) -> Scores:
-    """Distances from the median of the seeds: their means compare spreads (Brown and Forsythe, 1974)."""
-
-    def deviations(sides: Sequence[Setting], reference: Reference | None) -> list[FloatArray] | str:
-        found = scores(sides, reference)
-        return found if isinstance(found, str) else [np.abs(v - np.median(v)) for v in found]
-
-    return deviations
-
-
 def _mean(scores: Scores) -> Measure:
     def measure(sides: Sequence[Setting], reference: Reference | None) -> Effect | str:
         found = scores(sides, reference)
         if isinstance(found, str):
             return found
         seeds = len(found[0])
-        return Effect(
-            lambda confidence: mean_interval(found[0], confidence), seeds, needs=MIN_RUNS_OF_ONE_MEAN
-        )
+        return Effect(lambda confidence: mean_interval(found[0], confidence), seeds, needs=MIN_RUNS_OF_A_MEAN)
 
     return measure
 
@@ -161,7 +149,8 @@ def _compared(x: FloatArray, y: FloatArray, compare: Compare) -> Effect | None:
         assert interval is not None
         return interval
 
-    return Effect(at, min(len(x), len(y)), groups=2, needs=seeds_to_compare(len(x), len(y)))
+    needs = MIN_RUNS_OF_SPREADS if compare is difference_of_spreads else MIN_RUNS_OF_A_MEAN
+    return Effect(at, min(len(x), len(y)), groups=2, needs=needs)
 
 
 def _update_benefit(sides: Sequence[Setting], reference: Reference | None) -> Effect | str:
@@ -219,7 +208,7 @@ STATISTICS: Mapping[str, Statistic] = {
         _against(_per_run(_height), ratio_of_means), "ratio of mean heights of learning curves", "ratio", _TWO
     ),
     "deviation_difference": Statistic(
-        _against(_deviations(_per_run(_last)), difference_of_means),
+        _against(_per_run(_last), difference_of_spreads),
         "difference of the mean distances of seeds from their median",
         "return",
         _TWO,

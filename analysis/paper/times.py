@@ -15,8 +15,8 @@ from analysis.run_statistics import crossing
 from analysis.sections.time_to_level import TimesToLevel, times_to_level
 from analysis.statistics.comparisons import permutation_test
 from analysis.statistics.episodes import first_episode_reaching
-from analysis.statistics.intervals import MIN_RUNS_PER_TASK, Interval
-from analysis.statistics.means import MIN_RUNS_OF_ONE_MEAN, mean_interval, seeds_to_compare
+from analysis.statistics.intervals import Interval
+from analysis.statistics.means import MIN_RUNS_OF_A_MEAN, mean_interval
 from analysis.statistics.survival import Times, common_horizon, ratio_of_restricted_means
 
 NO_LEVEL = "the environment has no level to reach"
@@ -72,7 +72,7 @@ def _times(found: TimesToLevel, unit: str) -> Times | None:
 def _ratio(y: Times, x: Times) -> Effect:
     def at(confidence: float) -> Interval:
         interval = ratio_of_restricted_means(y, x, confidence=confidence)
-        if interval.missing and min(len(x), len(y)) >= MIN_RUNS_PER_TASK:
+        if interval.missing and min(len(x), len(y)) >= MIN_RUNS_OF_A_MEAN:
             horizon = common_horizon((x, y))
             test = permutation_test(np.minimum(y.times, horizon), np.minimum(x.times, horizon))
             if test.p <= 1.0 - confidence:
@@ -80,7 +80,7 @@ def _ratio(y: Times, x: Times) -> Effect:
                 return Interval(interval.estimate, low, high, confidence)
         return interval
 
-    return Effect(at, min(len(x), len(y)), groups=2, needs=seeds_to_compare(len(x), len(y)))
+    return Effect(at, min(len(x), len(y)), groups=2, needs=MIN_RUNS_OF_A_MEAN)
 
 
 def _mean_time(
@@ -99,7 +99,7 @@ def _mean_time(
             return Interval(float(np.mean(times)) if times else math.nan, None, None, confidence, missing)
         return mean_interval(times, confidence)
 
-    return Effect(at, seeds, reached, needs=MIN_RUNS_OF_ONE_MEAN)
+    return Effect(at, seeds, reached, needs=MIN_RUNS_OF_A_MEAN)
 
 
 def _episode(run: Run, reference: Reference) -> float | None:

@@ -21,7 +21,7 @@ def number_in(unit: str, value: float) -> str:
     """A number of this unit; "-" for one that is not known."""
     if math.isnan(value):
         return "-"
-    return _TEXT[unit](value) if math.isfinite(value) else "inf"
+    return _TEXT[unit](value) if math.isfinite(value) else f"{value:g}"
 
 
 def interval_in(unit: str, interval: Interval) -> str:

@@ -120,7 +120,7 @@ def time_to_level_table(
     )
     missing = {_fraction(times).missing for times in found.values()}
     notes = (
-        "Reached: seeds that reached the level, of those that trained at all. Fraction: with Wilson's 95 % "
+        "Reached: seeds that reached the level, of those that trained at all. Fraction: with a 95 % "
         "interval, which of 3 to 10 seeds covers 95 % on average, but 83 % of fractions near 0 or 1.",
         *(f"{reason[0].upper()}{reason[1:]}." for reason in sorted(missing - {""})),
         "Episodes, Timesteps: restricted mean (area under Kaplan and Meier's curve) of episode N and of the "

@@ -1,11 +1,17 @@
-"""Score intervals of a proportion, after Wilson (1927): of one, and of the mean of several tasks'.
+"""Intervals of a proportion: of one, and of the mean of several tasks'.
 
 A score interval takes the variance at the proportion theta that is tried, not at the one that was found::
 
     |P - theta| = t sqrt(theta (1 - theta) / n)
 
-so that it stays within 0 and 1, has a width where nothing or everything succeeded, and needs no resamples:
-of a proportion from 18 runs these have few values, and the quantiles of so few are too short an interval.
+so that it stays within 0 and 1, has a width where nothing or everything succeeded, and needs no resamples: of
+a proportion from 18 runs these have few values, and the quantiles of so few are too short an interval. So few
+runs have few proportions, too: near 0 and 1 Wilson's (1927) 95 % cover as little as 83 %, the true one lying
+just outside as soon as one run succeeds. Clopper and Pearson's (1934) interval, whose ends are quantiles of
+beta distributions, covers at least as stated, and at 95 % nearly always more than 97. The interval here is
+the wider of Wilson's as stated and Clopper and Pearson's with 1.6 times the error rate, either end for
+itself: of n runs with one proportion a 95 % one covers at least 92 %, whatever the proportion is, and 95 to
+99 % on average.
 
 Tasks that differ leave their mean less open than as many runs of one proportion would: the runs are worth n =
 P (1 - P) / V independent ones (Korn and Graubard, 1998, "Confidence intervals for proportions with small
@@ -17,8 +23,9 @@ theta is added. With a = 1 / runs of each of k tasks, A = sum(a) / k**2 and B = 
     E[V] = theta (1 - theta) (A - B),    E[P (1 - P)] = theta (1 - theta) (1 - A)
     n = P (1 - P) / (V + c P (1 - P)),   c = (B - A**2) / (1 - A)
 
-and the variance that n stands for is the true one, A theta (1 - theta), to that order. For one task this is
-Wilson's interval. Where tasks differ V lacks less than is added, so that the interval errs on the wide side.
+and the variance that n stands for is the true one, A theta (1 - theta), to that order. Clopper and Pearson's
+takes the same n, of which n P succeed. Where tasks differ V lacks less than is added, so that the interval
+errs on the wide side.
 ``tests/benchmarks/sim_coverage.py profile`` measures what it covers.
 """
 
@@ -30,7 +37,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.statistics.intervals import Interval, too_few_runs
-from analysis.statistics.quantiles import normal_quantile
+from analysis.statistics.quantiles import beta_quantile, normal_quantile
+
+_EXACT_ERROR = 1.6  # of the error rate: 8 % for 95 %
 
 
 def mean_proportion(successes: Sequence[int], sizes: Sequence[int], *, confidence: float = 0.95) -> Interval:
@@ -56,22 +65,40 @@ def mean_proportion(successes: Sequence[int], sizes: Sequence[int], *, confidenc
     reason = too_few_runs(sizes)
     if reason:
         return Interval(estimate, None, None, confidence, reason)
-    low, high = score_limits(
-        estimate, _worth(found / runs, 1.0 / runs), normal_quantile(0.5 + 0.5 * confidence)
-    )
+    low, high = proportion_limits(estimate, effective_runs(found / runs, 1.0 / runs), confidence)
     return Interval(estimate, min(low, estimate), max(high, estimate), confidence)
 
 
+def proportion_limits(p: float, n: float, confidence: float) -> tuple[float, float]:
+    """Ends of the interval for a proportion ``p`` of ``n`` independent runs; ``n`` need not be whole."""
+    wilson = score_limits(p, n, normal_quantile(0.5 + 0.5 * confidence))
+    exact = exact_limits(p, n, 1.0 - min(_EXACT_ERROR * (1.0 - confidence), 0.5))
+    return min(wilson[0], exact[0]), max(wilson[1], exact[1])
+
+
+def exact_limits(p: float, n: float, confidence: float) -> tuple[float, float]:
+    """Clopper and Pearson's (1934): the theta at which so many successes, or so few, are still as likely."""
+    tail, successes = 0.5 * (1.0 - confidence), p * n
+    low = 0.0 if p == 0.0 else beta_quantile(tail, successes, n - successes + 1.0)
+    high = 1.0 if p == 1.0 else beta_quantile(1.0 - tail, successes + 1.0, n - successes)
+    return low, high
+
+
 def score_limits(p: float, n: float, t: float) -> tuple[float, float]:
-    """The two theta whose distance from ``p`` is ``t`` standard deviations of ``n`` independent trials."""
+    """Wilson's: the two theta whose distance from ``p`` is ``t`` standard deviations of ``n`` trials."""
     k = t**2 / n
     centre = (p + 0.5 * k) / (1.0 + k)
     half = math.sqrt(k * p * (1.0 - p) + 0.25 * k * k) / (1.0 + k)
     return (0.0 if p == 0.0 else centre - half), (1.0 if p == 1.0 else centre + half)
 
 
-def _worth(shares: np.ndarray, inverse: np.ndarray) -> float:
-    """n: how many independent runs of one proportion the tasks' runs are worth."""
+def effective_runs(shares: np.ndarray, inverse: np.ndarray) -> float:
+    """n: how many independent runs of one proportion the tasks' runs are worth.
+
+    Args:
+        shares: ``[tasks]`` the fraction of each task's runs that succeed.
+        inverse: ``[tasks]`` 1 / runs.
+    """
     tasks, p = len(shares), float(shares.mean())
     a, b = float(inverse.sum()) / tasks**2, float((inverse**2).sum()) / tasks**2
     if p in (0.0, 1.0):

@@ -1,8 +1,9 @@
-"""Normal and Student distributions, as far as intervals and power need them (no SciPy)."""
+"""Normal, Student and beta distributions, as far as intervals and power need them (no SciPy)."""
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 _NORMAL = NormalDist()
@@ -51,6 +52,24 @@ def student_cdf(x: float, df: float) -> float:
     """P(T <= x) for Student's T with ``df`` degrees of freedom."""
     tail = 0.5 * _incomplete_beta(0.5 * df, 0.5, df / (df + x * x))
     return 1.0 - tail if x > 0 else tail
+
+
+@lru_cache(maxsize=4096)
+def beta_quantile(p: float, a: float, b: float) -> float:
+    """The x with I_x(a, b) = p, to 1e-12, by bisection.
+
+    Raises:
+        ValueError: ``p`` is no probability strictly between 0 and 1, or ``a`` or ``b`` is not positive.
+    """
+    if not 0.0 < p < 1.0:
+        raise ValueError(f"p: expected a probability between 0 and 1, got {p}")
+    if not (a > 0.0 and b > 0.0):
+        raise ValueError(f"a, b: expected positive numbers, got {a} and {b}")
+    low, high = 0.0, 1.0
+    while high - low > 1e-12:
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if _incomplete_beta(a, b, middle) < p else (low, middle)
+    return 0.5 * (low + high)
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:

@@ -17,9 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.statistics.intervals import Interval
-from analysis.statistics.means import too_few_seeds, too_few_to_compare
-from analysis.statistics.proportions import score_limits
-from analysis.statistics.quantiles import normal_quantile, student_quantile
+from analysis.statistics.means import too_few_seeds, too_few_to_compare, welch_half_width
+from analysis.statistics.proportions import proportion_limits
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -149,9 +148,10 @@ def ratio_of_restricted_means(
 ) -> Interval:
     """How many times as long X takes as Y, up to the same horizon.
 
-    The interval is Welch's on the logarithm. It is missing where either has fewer than three seeds, or fewer
-    than five and the other more, and where fewer than two of either reached the level: then one side is only
-    known to exceed the horizon. ``tests/benchmarks/sim_coverage.py times`` measures what it covers.
+    The interval is Welch's on the logarithm, with an error rate as for means
+    (:mod:`analysis.statistics.means`). It is missing where either has fewer than five seeds, and where fewer
+    than two of either reached the level: then one side is only known to exceed the horizon.
+    ``tests/benchmarks/sim_coverage.py times`` measures what it covers.
 
     Args:
         x, y: times of the two.
@@ -173,20 +173,17 @@ def ratio_of_restricted_means(
         fewest = min(a.reached, b.reached)
         reason = f"no interval where {fewest} of the seeds of one side reached the level: at least 2 needed"
         return Interval(ratio, None, None, confidence, reason)
-    parts = np.array([a.variance / a.mean**2, b.variance / b.mean**2])
-    if parts.sum() == 0.0:
-        return Interval(ratio, ratio, ratio, confidence)
-    df = parts.sum() ** 2 / (parts**2 / np.array([a.reached - 1, b.reached - 1])).sum()
-    half = student_quantile(0.5 + 0.5 * confidence, df) * math.sqrt(parts.sum())
+    squares = a.variance / a.mean**2, b.variance / b.mean**2
+    half = welch_half_width(squares[0], a.reached - 1.0, squares[1], b.reached - 1.0, confidence)
     return Interval(ratio, ratio * math.exp(-half), ratio * math.exp(half), confidence)
 
 
 def fraction_reached(reached: int, seeds: int, confidence: float = 0.95) -> Interval:
-    """Fraction of seeds that reached the level, with Wilson's (1927) score interval for a proportion.
+    """Fraction of seeds that reached the level, with the interval of :mod:`analysis.statistics.proportions`.
 
     Of so few seeds the fraction has few values, so that no interval covers alike whatever is true: a 95 % one
-    covers 83 to 100 % with 3 to 10 seeds, 95 to 96 % on average over all true fractions
-    (``tests/benchmarks/sim_coverage.py fractions``). With fewer than 3 seeds there is none.
+    covers 92 to 100 % (``tests/benchmarks/sim_coverage.py fractions``). With fewer than 3 seeds there is
+    none.
 
     Raises:
         ValueError: not 0 <= reached <= seeds, or no seed.
@@ -196,5 +193,5 @@ def fraction_reached(reached: int, seeds: int, confidence: float = 0.95) -> Inte
     missing = too_few_seeds(seeds)
     if missing:
         return Interval(reached / seeds, None, None, confidence, missing)
-    low, high = score_limits(reached / seeds, seeds, normal_quantile(0.5 + 0.5 * confidence))
+    low, high = proportion_limits(reached / seeds, seeds, confidence)
     return Interval(reached / seeds, low, high, confidence)

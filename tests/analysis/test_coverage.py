@@ -68,19 +68,11 @@ def test_the_plain_percentile_interval_covers_too_little(sim: ModuleType) -> Non
     assert plain / 150 < 0.9 < expanded / 150
 
 
-@pytest.mark.parametrize("name", ["Gaussian", "skewed", "bimodal"])
-def test_ratio_of_restricted_means_covers_with_and_without_censoring(sim: ModuleType, name: str) -> None:
-    for runs, censored in ((5, 0.0), (10, 0.3)):
-        found = sim.times(sim.DISTRIBUTIONS[name], censored, (runs, runs), trials=200)
-        assert 0.88 <= found.held <= 1.0  # 95 % of 200 is known to 1.5 %
-        assert found.given > 0.9
-
-
-def test_coverage_of_the_fraction_reached_is_right_on_average(sim: ModuleType) -> None:
+def test_the_fraction_reached_is_never_covered_by_less_than_92_percent(sim: ModuleType) -> None:
     for seeds in (3, 5, 10):
         covered = sim.fractions(seeds)
-        assert 0.94 <= covered.mean() <= 0.97
-        assert 0.82 <= covered.min() < 0.85  # near 0 and 1: what the report's note says
+        assert covered.min() >= 0.92
+        assert 0.95 <= covered.mean() < 0.99  # so few fractions: what the report's note says
 
 
 @pytest.mark.parametrize("p", [0.5, 0.7, 0.9])
@@ -101,26 +93,3 @@ def test_coverage_of_the_probability_of_improvement_in_full(
 ) -> None:
     found = sim.improvement([sim.sides(name, p)] * 6, (runs, runs), trials=3000)
     assert 0.92 <= found.held <= 0.97  # known to 0.4 %
-
-
-@pytest.mark.parametrize("name", ["Gaussian", "skewed", "bimodal"])
-def test_coverage_of_means_from_ten_runs(sim: ModuleType, name: str) -> None:
-    for found in sim.means(sim.DISTRIBUTIONS[name], (10, 10), trials=400):
-        assert found.given > 0.95
-        assert 0.89 <= found.held <= 1.0  # known to 1.2 %
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["Gaussian", "skewed", "bimodal"])
-@pytest.mark.parametrize("runs", [5, 10])
-def test_coverage_of_means_in_full(sim: ModuleType, name: str, runs: int) -> None:
-    mean, difference, *_ = sim.means(sim.DISTRIBUTIONS[name], (runs, runs), trials=10_000)
-    for found in (mean, difference):
-        assert 0.915 <= found.held <= 0.975  # known to 0.25 %
-
-
-def test_three_runs_that_fail_or_succeed_give_no_honest_mean(sim: ModuleType) -> None:
-    """One sample in four has all three in one mode: no mean has an interval, and a difference holds less."""
-    mean, alike, steady, _ = sim.means(sim.DISTRIBUTIONS["bimodal"], (3, 3), trials=300)
-    assert mean.given == 0.0
-    assert steady.held < 0.85 < alike.held

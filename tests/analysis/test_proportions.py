@@ -2,11 +2,18 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.statistics.proportions import mean_proportion, score_limits
+from analysis.statistics.proportions import (
+    effective_runs,
+    exact_limits,
+    mean_proportion,
+    proportion_limits,
+    score_limits,
+)
 
 TASKS = st.lists(
     st.integers(3, 8).flatmap(lambda runs: st.tuples(st.integers(0, runs), st.just(runs))),
@@ -22,16 +29,36 @@ def interval(tasks: list[tuple[int, int]], confidence: float = 0.95) -> tuple[fl
     return found.low, found.estimate, found.high
 
 
-def test_one_task_has_wilsons_interval() -> None:
-    """Newcombe (1998, Statistics in Medicine 17, table I): 81 of 263, 15 of 148, 1 of 29 and none of 20."""
-    for successes, runs, low, high in (
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (1, 29, 0.0061, 0.1718),
-        (0, 20, 0.0, 0.1611),
-    ):
-        found = interval([(successes, runs)])
-        assert (found[0], found[2]) == pytest.approx((low, high), abs=5e-5)
+@pytest.mark.parametrize(
+    ("successes", "runs", "wilson", "exact"),
+    [
+        (81, 263, (0.2553, 0.3662), (0.2527, 0.3676)),
+        (15, 148, (0.0624, 0.1605), (0.0578, 0.1617)),
+        (1, 29, (0.0061, 0.1718), (0.0009, 0.1776)),
+        (0, 20, (0.0, 0.1611), (0.0, 0.1684)),
+    ],
+)
+def test_one_task_has_the_wider_of_two_intervals(
+    successes: int, runs: int, wilson: tuple[float, float], exact: tuple[float, float]
+) -> None:
+    """Newcombe (1998, Statistics in Medicine 17, table I) has both."""
+    p = successes / runs
+    assert score_limits(p, runs, 1.959964) == pytest.approx(wilson, abs=6e-5)
+    assert exact_limits(p, runs, 0.95) == pytest.approx(exact, abs=6e-5)
+    low, _, high = interval([(successes, runs)])
+    looser = exact_limits(p, runs, 0.92)
+    assert low == pytest.approx(min(wilson[0], looser[0]), abs=6e-5)
+    assert high == pytest.approx(max(wilson[1], looser[1]), abs=6e-5)
+
+
+@given(st.integers(3, 40), st.floats(0.001, 0.999))
+def test_whatever_the_proportion_is_it_is_covered_in_at_least_92_percent(runs: int, theta: float) -> None:
+    covered = 0.0
+    for successes in range(runs + 1):
+        low, high = proportion_limits(successes / runs, runs, 0.95)
+        if low <= theta <= high:
+            covered += math.comb(runs, successes) * theta**successes * (1 - theta) ** (runs - successes)
+    assert covered >= 0.92
 
 
 def test_tasks_by_hand() -> None:
@@ -39,7 +66,8 @@ def test_tasks_by_hand() -> None:
     worth = (3 / 16) / (1 / 108 + (1 / 44) * (3 / 16))
     low, estimate, high = interval([(1, 3), (2, 3), (3, 3), (3, 3)])
     assert estimate == 0.75
-    for theta in (low, high):
+    assert (low, high) == pytest.approx(proportion_limits(0.75, worth, 0.95))
+    for theta in score_limits(0.75, worth, 1.959964):
         assert abs(0.75 - theta) == pytest.approx(1.959964 * math.sqrt(theta * (1 - theta) / worth))
 
 
@@ -49,7 +77,7 @@ def test_tasks_of_unequal_runs_by_hand() -> None:
     worth = 0.25 / (v + (b - a * a) / (1 - a) * 0.25)
     low, estimate, high = interval([(2, 4), (4, 8)])
     assert (estimate, low + high) == (0.5, pytest.approx(1.0))
-    assert high == pytest.approx(score_limits(0.5, worth, 1.959964)[1])
+    assert high == pytest.approx(proportion_limits(0.5, worth, 0.95)[1])
 
 
 def test_what_a_task_lacks_is_added_exactly_where_tasks_are_alike() -> None:
@@ -59,9 +87,10 @@ def test_what_a_task_lacks_is_added_exactly_where_tasks_are_alike() -> None:
     for x in range(5):
         for y in range(9):
             chance = (math.comb(4, x) * math.comb(8, y)) * theta ** (x + y) * (1 - theta) ** (12 - x - y)
-            _, p, high = interval([(x, 4), (y, 8)])
+            shares = np.array([x / 4, y / 8])
+            p = float(shares.mean())
             if 0.0 < p < 1.0:
-                worth = 1.959964**2 * high * (1 - high) / (high - p) ** 2
+                worth = effective_runs(shares, np.array([1 / 4, 1 / 8]))
                 numerator += chance * p * (1 - p) / worth
                 denominator += chance * p * (1 - p)
     assert numerator / denominator == pytest.approx(3 / 32, rel=1e-5)
@@ -76,7 +105,7 @@ def test_tasks_that_differ_leave_less_open() -> None:
 def test_none_or_all_leave_one_end_open() -> None:
     low, estimate, high = interval([(0, 3)] * 6)
     assert (low, estimate) == (0.0, 0.0)
-    assert high == pytest.approx(1.959964**2 / (18 + 1.959964**2))
+    assert high == pytest.approx(max(1.959964**2 / (18 + 1.959964**2), 1 - 0.04 ** (1 / 18)))
     assert interval([(3, 3)] * 6) == (pytest.approx(1 - high), 1.0, 1.0)
 
 

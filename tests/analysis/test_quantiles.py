@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.statistics.quantiles import normal_cdf, normal_quantile, student_cdf, student_quantile
+from analysis.statistics.quantiles import (
+    beta_quantile,
+    normal_cdf,
+    normal_quantile,
+    student_cdf,
+    student_quantile,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +50,16 @@ def test_no_probability_is_refused(p: float) -> None:
         student_quantile(p, 3)
     with pytest.raises(ValueError, match="between 0 and 1"):
         normal_quantile(p)
+
+
+def test_beta_quantiles() -> None:
+    assert beta_quantile(0.5, 3.0, 3.0) == pytest.approx(0.5)
+    assert beta_quantile(0.04, 1.0, 20.0) == pytest.approx(1.0 - 0.96 ** (1 / 20))  # 1 - (1 - x)^20
+    assert beta_quantile(0.96, 20.0, 1.0) == pytest.approx(0.96 ** (1 / 20))
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        beta_quantile(1.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match="positive"):
+        beta_quantile(0.5, 0.0, 1.0)
 
 
 def test_no_degrees_of_freedom_are_refused() -> None:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.statistics.proportions import proportion_limits
 from analysis.statistics.survival import (
     Times,
     common_horizon,
@@ -69,13 +70,13 @@ def test_horizon_beyond_what_was_looked_at_is_refused() -> None:
 
 
 def test_ratio_of_restricted_means() -> None:
-    slow, fast = times(20, 24, 28, censored=(40,)), times(10, 12, 14, 20)
+    slow, fast = times(20, 24, 28, 28, censored=(40,)), times(10, 12, 14, 14, 20)
     assert ratio_of_restricted_means(slow, fast).estimate == 28 / 14
-    assert ratio_of_restricted_means(slow, fast, horizon=22).estimate == pytest.approx((20 + 3 * 22) / 4 / 14)
-    wide = ratio_of_restricted_means(slow, times(10, 12, 20, censored=(40,)), horizon=40)
-    assert wide.estimate == pytest.approx(28 / 20.5)
+    assert ratio_of_restricted_means(slow, fast, horizon=22).estimate == pytest.approx((20 + 4 * 22) / 5 / 14)
+    wide = ratio_of_restricted_means(slow, times(10, 12, 14, 20, censored=(40,)), horizon=40)
+    assert wide.estimate == pytest.approx(28 / 19.2)
     assert wide.low < wide.estimate < wide.high
-    back = ratio_of_restricted_means(times(10, 12, 20, censored=(40,)), slow, horizon=40)
+    back = ratio_of_restricted_means(times(10, 12, 14, 20, censored=(40,)), slow, horizon=40)
     assert (back.low, back.high) == pytest.approx((1 / wide.high, 1 / wide.low))
 
 
@@ -90,24 +91,26 @@ def test_seeds_that_all_reached_it_limit_no_horizon() -> None:
 def test_ratio_says_why_it_has_no_interval() -> None:
     few = ratio_of_restricted_means(times(20, 24), times(10, 12))
     assert (few.low, few.high) == (None, None)
-    assert few.missing == "no honest interval from 2 seeds: at least 3 needed"
-    uneven = ratio_of_restricted_means(times(20, 24, 28), times(10, 12, 14, 15))
-    assert uneven.missing == "no honest interval from 3 seeds against 4: at least 5 needed"
-    failed = ratio_of_restricted_means(times(20, censored=(40, 40)), times(10, 12, censored=(40,)))
+    assert few.missing == "no honest interval from 2 seeds: at least 5 needed"
+    uneven = ratio_of_restricted_means(times(20, 24, 28, 29), times(10, 12, 14, 15, 16))
+    assert uneven.missing == "no honest interval from 4 seeds: at least 5 needed"
+    failed = ratio_of_restricted_means(
+        times(20, censored=(40, 40, 40, 40)), times(10, 12, 14, 24, censored=(40,))
+    )
     assert "1 of the seeds of one side reached the level" in failed.missing
-    assert failed.estimate == pytest.approx((100 / 3) / (62 / 3))
+    assert failed.estimate == pytest.approx(36 / 20)
 
 
 def test_ratio_does_not_depend_on_the_unit() -> None:
-    x, y = times(3, 5, 9, censored=(12,)), times(2, 3, 3, censored=(12,))
+    x, y = times(3, 5, 9, 9, censored=(12,)), times(2, 3, 3, 4, censored=(12,))
     scaled = [Times(side.times * 1000, side.reached) for side in (x, y)]
     one, other = ratio_of_restricted_means(x, y), ratio_of_restricted_means(*scaled)
     assert (one.low, one.estimate, one.high) == pytest.approx((other.low, other.estimate, other.high))
 
 
-def test_fraction_reached_is_wilsons() -> None:
+def test_fraction_reached() -> None:
     found = fraction_reached(3, 5)
-    assert (found.estimate, found.low, found.high) == pytest.approx((0.6, 0.2307, 0.8824), abs=1e-4)
+    assert (found.estimate, found.low, found.high) == (0.6, *proportion_limits(0.6, 5, 0.95))
     assert (fraction_reached(0, 4).low, fraction_reached(4, 4).high) == (0.0, 1.0)
     few = fraction_reached(1, 2)
     assert (few.estimate, few.low, few.high) == (0.5, None, None)

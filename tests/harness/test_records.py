@@ -143,14 +143,18 @@ def test_a_row_that_does_not_fit_is_taken_back(record: RunRecord) -> None:
     ("text", "reason"),
     [
         ("episode,return\n1,2\n", "header is 'episode,return', expected 'episode,timestep"),
-        (HEADER + "1,10,0,x,5,0.1\n", "damaged row"),
-        (HEADER + "1,10,0,1.0,5\n", "an empty or infinite field"),
-        (HEADER + "1,10,0,inf,5,0.1\n", "an empty or infinite field"),
+        (HEADER + "1,10,0,x,5,0.1\n", "damaged row: line 2: return is 'x', expected a finite number"),
+        (HEADER + "1,10,0,1.0,5\n", "damaged row: line 2: 5 fields, expected 6"),
+        (HEADER + "1,10,0,1.0,5,0.1,7\n", "damaged row: line 2: 7 fields, expected 6"),
+        (HEADER + "1,10,0,1.0,5,0.1\n2,20,0,-inf,5,0.2\n", "line 3: return is '-inf', expected a finite"),
+        (HEADER + "1,10,0,1.0,5,0.1\n2,20,0,NaN,5,0.2\n", "line 3: return is 'NaN', expected a finite"),
+        (HEADER + "1,10,0,1.0,,0.1\n", "line 2: length is '', expected a finite number"),
+        (HEADER + "1,x,0,1.0,5,0.1\n", "line 2: timestep is 'x', expected a finite number"),
         (HEADER + "1,10,0,1.0,5,0.1\n2,20,0,1.0,5,0.", "the last line is cut off"),
-        (HEADER + "2,10,0,1.0,5,0.1\n", "episodes must count 1, 2, 3"),
-        (HEADER + "1,10,0,1.0,5,0.1\n2,9,0,1.0,5,0.1\n", "timesteps must not fall"),
+        (HEADER + "2,10,0,1.0,5,0.1\n", "line 2: episode is 2; episodes must count 1, 2, 3"),
+        (HEADER + "1,10,0,1.0,5,0.1\n2,9,0,1.0,5,0.1\n", "line 3: timestep is 9; timesteps must not fall"),
     ],
-    ids=["header", "word", "short-row", "infinite", "cut", "gap", "backwards"],
+    ids=["header", "word", "short-row", "long-row", "inf", "nan", "empty", "text", "cut", "gap", "backwards"],
 )
 def test_a_damaged_episode_file_is_named(record: RunRecord, text: str, reason: str) -> None:
     record.episodes_file.write_text(text)

@@ -37,7 +37,7 @@ def test_the_sweep_has_a_run_for_each_number_of_the_paper(timed: list[str]) -> N
     found = {(row.algo, domain[row.env_id], row.batch_size): row.paper for row in rows}
     assert found == paper_speeds()
     assert len(found) == len(rows) == 18
-    assert len(timed) == 36  # of three seeds one, twice
+    assert len(timed) == 36  # of five seeds one, twice
     assert [name.split("-")[0] for name in timed[:3]] == ["a2c", "acktr", "trpo"]  # of one batch size
 
 
