@@ -23,6 +23,7 @@ from stable_baselines3.dqn.policies import DQNPolicy
 from torch import nn
 
 from algos.acktr import ACKTR
+from algos.acktr.model_format import FORMAT
 from algos.errors import ForeignModel
 from algos.kfac import KFACError
 
@@ -189,7 +190,7 @@ def test_a_model_of_another_class_is_refused(tmp_path: Path) -> None:
         ACKTR.load(file, device="cpu")
 
 
-@pytest.mark.parametrize("version", [1, 99, "2", None])
+@pytest.mark.parametrize("version", [FORMAT - 1, 99, str(FORMAT), None])
 def test_a_model_of_another_version_is_refused(tmp_path: Path, version: Any) -> None:
     saved(tmp_path / "model")
     with zipfile.ZipFile(tmp_path / "model.zip") as archive:
@@ -200,7 +201,9 @@ def test_a_model_of_another_version_is_refused(tmp_path: Path, version: Any) -> 
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)
-    with pytest.raises(ForeignModel, match=f"other: expected ACKTR format 2, got {version!r}, which another"):
+    with pytest.raises(
+        ForeignModel, match=f"other: expected ACKTR format {FORMAT}, got {version!r}, which another"
+    ):
         ACKTR.load(tmp_path / "other", device="cpu")
 
 
