@@ -31,6 +31,7 @@ ADDED = {
     "harness evaluate": "--episodes 1",
     "harness bench train": "--rounds 1 --threads 1 --scale 0.01 --only a2c-mujoco",
     "harness bench envs": "--rounds 1 --threads 1 --scale 0.01 --only envs-mujoco",
+    "harness bench checkpoint": "--rollouts 1 --only acktr-mujoco",
     "harness bench table3": "small/mujoco8.yaml --threads 1 --scale 0.01",
 }
 """Beginning of a command -> options of it that make the same small; the last one given counts."""

@@ -14,20 +14,16 @@ from tests.docs.execute import execute
 from tests.docs.small import ADDED, BEFORE, FILLED, make_place
 
 RESULTS = "docs/results/README.md"
+LONG = {"README.md"}
+"""Pages with so many commands that they are executed by ``make test-slow`` alone."""
 QUICK_RESULTS = {
     "harness import docs/results/kl-short.tar.xz --sweep kl-short",
     "harness reproduce figure9 --tier short",
 }
 SLOW = {
     "harness run --algo acktr --env Breakout --seed 5 --timesteps 1e6 --set …",
-    "harness reproduce figure3 --tier short --run",
-    "harness evaluate runs/adhoc/acktr/Hopper-v5/*/seed-3 --episodes 30 --video hop.mp4",
     "harness verify-resume --algo acktr --env InvertedPendulum-v5 --timesteps 4000 --seed 1 "
     "--set n_steps=250 -k 8",
-    "harness verify-resume --algo acktr --env …",  # needs kills after a checkpoint: not in a short run
-    "harness bench train",
-    "harness bench envs",
-    "harness bench table3",
     "python tests/benchmarks/sim_schedule.py",
     "harness sweep sweeps/atari6.yaml --wandb online",
     "harness wandb push atari6",
@@ -41,8 +37,8 @@ def executed(page: str) -> list[Shown]:
     return [s for s in commands_of(page) if s.line not in NOT_EXECUTED and not on_slurm(s)]
 
 
-QUICK_PAGES = [page for page in PAGES if any(shown.line not in SLOW for shown in executed(page))]
-SLOW_PAGES = [page for page in PAGES if any(shown.line in SLOW for shown in executed(page))]
+QUICK_PAGES = [page for page in PAGES if page not in LONG and any(s.line not in SLOW for s in executed(page))]
+SLOW_PAGES = [page for page in PAGES if page in LONG or any(s.line in SLOW for s in executed(page))]
 
 
 @pytest.fixture
