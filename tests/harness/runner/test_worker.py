@@ -17,7 +17,7 @@ from harness.records import RunRecord
 
 MakeRun = Callable[..., RunRecord]
 Train = Callable[[RunRecord], int]
-SMALL_ATARI = {"n_envs": 8, "n_steps": 16, "kfac_kwargs": {"stats_batch": 32}}
+SMALL_ATARI = {"n_envs": 8, "n_steps": 48, "kfac_kwargs": {"stats_batch": 32}}
 
 
 def episodes_without_wall_time(record: RunRecord) -> list[str]:
