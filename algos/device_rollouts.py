@@ -35,19 +35,20 @@ Array = NDArray[Any]
 Timeout = tuple[int, int, Any]
 """Step of the rollout, index of the environment, and the last observation of an episode that was cut off."""
 
-PLAIN = (
+PLAIN_DISTRIBUTIONS = (
     BernoulliDistribution,
     CategoricalDistribution,
     DiagGaussianDistribution,
     MultiCategoricalDistribution,
 )
+"""SB3's action distributions without gSDE and squashing: those that ACKTR takes, too."""
 
 
 def can_stay_on_device(policy: ActorCriticPolicy) -> bool:
     """Whether `policy` lies where reads make the host wait, and can act with no more than one a step."""
     return (
         not reads_are_free(policy.device)
-        and type(policy.action_dist) in PLAIN
+        and type(policy.action_dist) in PLAIN_DISTRIBUTIONS
         and not isinstance(policy.observation_space, spaces.Dict)
     )
 

@@ -8,24 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from stable_baselines3.common.distributions import (
-    BernoulliDistribution,
-    CategoricalDistribution,
-    DiagGaussianDistribution,
-    MultiCategoricalDistribution,
-)
 from stable_baselines3.common.policies import ActorCriticPolicy
 
 from algos.acktr.heads import ActorView, CriticView, shares_parameters
+from algos.device_rollouts import PLAIN_DISTRIBUTIONS
 from algos.hyperparameters import ACKTR, EUCLIDEAN_ONLY, GAUSS_NEWTON_ONLY, CriticOptions
 from algos.options import changed
 
-SUPPORTED_DISTRIBUTIONS = (
-    DiagGaussianDistribution,
-    CategoricalDistribution,
-    MultiCategoricalDistribution,
-    BernoulliDistribution,
-)
 REFUSED_POLICY_KWARGS = {
     "optimizer_class": "ACKTR's optimizer is K-FAC",
     "optimizer_kwargs": "ACKTR's optimizer is K-FAC, its options are kfac_kwargs",
@@ -56,10 +45,10 @@ def check_policy(policy: ActorCriticPolicy) -> None:
             outside the path from observations to actions and values (a recurrent policy).
     """
     name, distribution = type(policy).__name__, policy.action_dist
-    if type(distribution) not in SUPPORTED_DISTRIBUTIONS:
+    if type(distribution) not in PLAIN_DISTRIBUTIONS:
         raise ValueError(
             f"policy: ACKTR has no Fisher matrix for the {type(distribution).__name__} of {name}; expected "
-            f"one of {', '.join(known.__name__ for known in SUPPORTED_DISTRIBUTIONS)}"
+            f"one of {', '.join(known.__name__ for known in PLAIN_DISTRIBUTIONS)}"
         )
     for attribute in ("policy_net", "value_net"):
         if not hasattr(policy.mlp_extractor, attribute):

@@ -39,7 +39,6 @@ class AdvantageRadius(nn.Module):
 
     def __init__(self, momentum: float = 0.0) -> None:
         super().__init__()
-        self.momentum = momentum
         self.register_buffer("mean_variance", torch.zeros((), dtype=torch.float64))
         self.register_buffer("n_updates", torch.zeros((), dtype=torch.int64))
         # Of w, w^2, and of both for equal weights.
