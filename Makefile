@@ -32,7 +32,7 @@ quickstart: $(READY)
 	$(BIN)/harness report quickstart
 
 test: $(READY)
-	$(PYTEST) -n $(JOBS)
+	$(PYTEST) -n $(JOBS) --dist worksteal
 
 test-slow: $(READY)
 	$(PYTEST) -m slow $(TESTS)

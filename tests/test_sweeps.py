@@ -40,7 +40,7 @@ RUNS = {
     "grid_atari": (2, 8, 12),
     "grid_mujoco": (2, 18, 54),
     "kl": (4, 20, 20),
-    "mujoco8": (8, 27, 96),
+    "mujoco8": (8, 45, 96),
     "mujoco8_30m": (4, 48, 256),
     "openai_baselines": (5, 36, 105),
     "pixels3": (3, 2, 27),
@@ -188,7 +188,7 @@ def test_the_short_form_of_figure_3() -> None:
     assert envs("mujoco8", "short") == {"HalfCheetah", "Hopper", "InvertedDoublePendulum"}
     assert labels("mujoco8", "short") == {"acktr", "a2c", "trpo-2048"}
     assert budgets("mujoco8", "short") == {M}
-    assert {run.seed for run in sweep("mujoco8", "short").runs} == {5, 6, 7}
+    assert n_seeds("mujoco8", "short") == {5}  # as many as an interval of a difference takes
     by_label = {run.label: run for run in sweep("mujoco8", "short").runs}
     assert batch_of(by_label["trpo-2048"]) == 2048
     full = cells("mujoco8")["acktr", "Hopper"][0]

@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -92,14 +93,15 @@ def time_case(case: str | RunSpec, threads: int, scale: float = 1.0) -> Sample:
     """
     what = {"case": case} if isinstance(case, str) else {"run": case.to_json()}
     name = case if isinstance(case, str) else f"{case.label} on {case.env_id}"
-    done = subprocess.run(
-        [sys.executable, "-m", "harness.bench.child"],
-        input=json.dumps({**what, "threads": threads, "scale": scale}),
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as scratch:  # SB3's own logger leaves a directory for each agent
+        done = subprocess.run(
+            [sys.executable, "-m", "harness.bench.child"],
+            input=json.dumps({**what, "threads": threads, "scale": scale}),
+            capture_output=True,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(threads), "TMPDIR": scratch},
+            check=False,
+        )
     if done.returncode != 0:
         raise BenchError(f"{name}: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
     result = json.loads(done.stdout.strip().splitlines()[-1])

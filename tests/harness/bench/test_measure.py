@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -40,8 +42,12 @@ def test_every_pair_names_existing_cases_and_is_held_against_stock() -> None:
 
 
 @pytest.mark.parametrize("case", ["acktr-mujoco", "sb3-envs-mujoco"])
-def test_a_case_is_timed_in_a_process_of_its_own(case: str) -> None:
+def test_a_case_is_timed_in_a_process_of_its_own_and_leaves_nothing(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     sample = time_case(case, threads=1, scale=0.05)
+    assert list(tmp_path.iterdir()) == []
     assert sample.steps_per_second > 1
     assert 0.001 < sample.cpu_ms < 1000
     assert 50 < sample.peak_mb < 5000
