@@ -100,6 +100,18 @@ def test_imported_episodes_are_read_like_any_others(tmp_path: Path, level) -> No
         write_runs(read_monitor_runs(tmp_path / "logs"), tmp_path / "runs", "theirs")
 
 
+def test_seeds_that_end_with_episodes_of_different_length_are_one_budget(tmp_path: Path) -> None:
+    # 1,000 timesteps each, the last episode unfinished; the fourth run was killed half way.
+    for number, lengths in enumerate(([70] * 14, [90] * 11, [45] * 22, [60] * 8)):
+        rows = [(float(number), length) for length in lengths]
+        monitor(tmp_path / "logs" / "a2c" / f"CartPole-v1_{number}", "0.monitor.csv", rows)
+    write_runs(read_monitor_runs(tmp_path / "logs"), tmp_path / "runs", "theirs")
+    (setting,) = load_sweeps(tmp_path / "runs", ["theirs"]).settings
+    assert setting.n_timesteps == 22 * 45
+    assert [run.seed for run in setting.done] == [0, 1, 2]
+    assert setting.runs[3].left_out.startswith("its n_timesteps")
+
+
 def curves(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "curves.csv"
     path.write_text(text)
@@ -122,6 +134,16 @@ def test_curves_of_a_plain_csv(tmp_path: Path, level) -> None:
     found = [(last_score(run), crossing(run, level(5.0))) for run in setting.done if not run.left_out]
     assert found[0] == (5.0, (None, 20))
     assert setting.runs[1].left_out.startswith("its n_timesteps")
+
+
+def test_curves_with_points_at_other_timesteps_are_one_budget(tmp_path: Path) -> None:
+    path = curves(
+        tmp_path,
+        "step,agent,task,seed,score\n10,a,Pong,1,5\n25,a,Pong,1,1\n12,a,Pong,2,2\n31,a,Pong,2,9\n",
+    )
+    write_runs(read_curve_runs(path), tmp_path / "runs", "curves")
+    (setting,) = load_sweeps(tmp_path / "runs", ["curves"]).settings
+    assert [last_score(run) for run in setting.done] == [1.0, 9.0]
 
 
 @pytest.mark.parametrize(
