@@ -20,8 +20,8 @@ def write_runs(runs: Sequence[ImportedRun], runs_dir: Path, sweep: str) -> list[
     """Write every run as finished; nothing is written if one of them is there already.
 
     Their RunSpecs have no hyper-parameters and the protocol ``imported``: what another program did is not
-    known, and no run of the harness ever shares a cell with it. The budget of an agent on an environment is where
-    its longest run ends; a run that was cut off long before keeps its own, and a report leaves it out.
+    known, and no run of the harness ever shares a cell with it. The budget of an agent on an environment is
+    where its longest run ends; a run that was cut off long before keeps its own, and a report leaves it out.
 
     Raises:
         ImportProblem: two runs with one seed, a name that is no file name, or a run that is there already.
