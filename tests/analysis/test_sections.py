@@ -101,6 +101,14 @@ def test_an_open_comparison_says_how_many_seeds_would_decide(runs) -> None:
     assert [record["p_holm"] for record in records] == pytest.approx(holm([ant, pong]))
 
 
+def test_a_baseline_without_a_finished_run_is_compared_with_nothing(runs) -> None:
+    for agent in ("a", "b", "c"):
+        runs.add([1.0] * 5, agent=agent, state="running" if agent == "c" else "done")
+    found = report(runs.root, ["sweep"], baseline="c")
+    assert not {"comparisons", "improvement"} & found.sections.keys()
+    assert any("c on Pong, seed 0: running" in warning for warning in found.warnings)
+
+
 def test_seven_agents_need_a_baseline(runs) -> None:
     for agent in "abcdefg":
         runs.add(FAST, agent=agent)
