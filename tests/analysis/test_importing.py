@@ -71,11 +71,12 @@ def test_an_environment_that_the_file_does_not_name_is_asked_for(tmp_path: Path)
         (lambda text: text.replace("2.0,", "x,"), "damaged"),
         (lambda text: text.replace("2.0,7,", "2.0,0,"), "episode 2 has an empty, infinite or impossible"),
         (lambda text: "\n".join(text.split("\n")[:2]) + "\n", "hold no episode"),
+        (lambda text: text.replace("#{", "#\udcff"), "its first line is not '#' and a JSON object"),
     ],
 )
 def test_damaged_monitors_are_one_line_naming_the_file(tmp_path: Path, damage, message: str) -> None:
     path = monitor(tmp_path / "x" / "y", "monitor.csv", [(1.0, 5), (2.0, 7)])
-    path.write_text(damage(path.read_text()))
+    path.write_bytes(damage(path.read_text()).encode(errors="surrogateescape"))
     with pytest.raises(ImportProblem, match=message) as error:
         read_monitor_runs(tmp_path)
     assert str(path.parent) in str(error.value)
@@ -136,6 +137,13 @@ def test_curves_of_a_plain_csv(tmp_path: Path, level) -> None:
     assert setting.runs[1].left_out.startswith("its n_timesteps")
 
 
+def test_an_agent_may_be_called_like_a_missing_value_or_a_number(tmp_path: Path) -> None:
+    path = curves(
+        tmp_path, "step,agent,task,score\n10,none,Pong,5\n10,NA,Pong,1\n10,007,Pong,2\n10,7,Pong,3\n"
+    )
+    assert sorted(run.label for run in read_curve_runs(path)) == ["007", "7", "NA", "none"]
+
+
 def test_curves_with_points_at_other_timesteps_are_one_budget(tmp_path: Path) -> None:
     path = curves(
         tmp_path,
@@ -153,6 +161,10 @@ def test_curves_with_points_at_other_timesteps_are_one_budget(tmp_path: Path) ->
         ("game,algo,timestep,return\nPong,a,1,2\nPong,a,1,3\n", "a on Pong: a timestep is repeated"),
         ("game,algo,timestep,return\nPong,a,1,\n", "a on Pong: a timestep or return is missing"),
         ("game,algo,timestep,return\nPong,a,1,x\n", "a on Pong: could not convert"),
+        ("game,algo,timestep,return\nPong,a,1,2\nPong,,1,2\n", "a row has no algo"),
+        ("game,algo,run,timestep,return\nPong,a,0,1,2\nPong,b,,1,2\n", "a row has no run"),
+        ("game,algo,timestep,return\nx,Pong,a,1,2\n", "a row has more fields than the 4 of the header"),
+        ("game,algo,timestep,return\nPong,a,0.5,2\n", "a on Pong: timestep 0.5, expected whole timesteps"),
         ("game,algo,timestep,return\n", "no curve in it"),
         ("", "not readable as CSV"),
         ("a,b\n1,2,3,4\n1\n1,2,3,4,5,6\n", "not readable as CSV"),
