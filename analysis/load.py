@@ -17,12 +17,10 @@ import numpy as np
 
 from analysis.episodes import Episodes
 from analysis.episodes_cache import read_episodes
-from analysis.settings import Variant, differences
+from analysis.settings import IMPORTED, Variant, differences
 from analysis.statistics.curves import Curve
 from harness.records import RecordError, RunRecord, find_runs
 
-IMPORTED = "imported"
-"""Protocol of runs that other programs made."""
 TIMESTEPS, MEAN_RETURN = "time/total_timesteps", "rollout/ep_rew_mean"
 
 
@@ -136,13 +134,14 @@ def load_sweeps(runs_dir: Path, sweeps: Sequence[str]) -> Loaded:
         sweeps: sweep names, or paths of sweep directories.
 
     Raises:
-        SweepError: no sweep was named, or one does not exist, holds no run or none that can be read.
+        SweepError: no sweep was named, two have one name, or one does not exist, holds no run or none that
+            can be read.
     """
     if not sweeps:
         raise SweepError("expected the name of at least one sweep")
     groups: dict[_Key, list[_Member]] = defaultdict(list)
     unreadable = []
-    for directory in dict.fromkeys(sweep_directory(runs_dir, sweep) for sweep in sweeps):
+    for directory in _directories(runs_dir, sweeps):
         records = find_runs(directory)
         if not records:
             raise SweepError(f"{directory}: sweep without runs")
@@ -290,6 +289,19 @@ def _logged_curve(record: RunRecord) -> Curve | None:
     if not np.all(np.isfinite(known.to_numpy(dtype=float))) or np.any(np.diff(timesteps) <= 0):
         raise RecordError(f"{record.progress_file}: expected finite returns at rising timesteps")
     return Curve(timesteps, returns)
+
+
+def _directories(runs_dir: Path, sweeps: Sequence[str]) -> list[Path]:
+    """Each once, however it is written; their names tell the sweeps apart everywhere else."""
+    found: dict[Path, Path] = {}
+    for directory in (sweep_directory(runs_dir, sweep) for sweep in sweeps):
+        found.setdefault(directory.resolve(), directory)
+    by_name: dict[str, Path] = {}
+    for directory in found.values():
+        if by_name.setdefault(directory.name, directory) != directory:
+            other = by_name[directory.name]
+            raise SweepError(f"{directory}: has the name of {other}, expected sweeps of different names")
+    return list(found.values())
 
 
 def sweep_directory(runs_dir: Path, sweep: str) -> Path:

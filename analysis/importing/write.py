@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.importing.model import ImportedRun, ImportProblem
-from analysis.load import IMPORTED, MEAN_RETURN, TIMESTEPS
+from analysis.load import MEAN_RETURN, TIMESTEPS
+from analysis.settings import IMPORTED
 from harness.records import EpisodeLog, RunRecord, run_directory
 
 IDENTITY = "imported"

@@ -113,6 +113,21 @@ def test_seeds_that_end_with_episodes_of_different_length_are_one_budget(tmp_pat
     assert setting.runs[3].left_out.startswith("its n_timesteps")
 
 
+def test_an_imported_agent_is_told_from_one_of_the_same_name_by_its_protocol(tmp_path, runs) -> None:
+    for number, count in enumerate((8, 9)):
+        monitor(tmp_path / f"logs{number}" / "a2c" / "x", "monitor.csv", [(1.0, 10)] * count)
+        write_runs(read_monitor_runs(tmp_path / f"logs{number}"), runs.root, f"zoo{number}")
+    runs.add([1.0], agent="a2c", env_id="CartPole-v1", hyperparameters={"gamma": 0.9, "n_steps": 5})
+    runs.add([1.0], agent="a2c", env_id="Pong", hyperparameters={"gamma": 0.8, "n_steps": 5})
+
+    def names(*sweeps: str) -> list[str]:
+        return [setting.name for setting in load_sweeps(runs.root, sweeps).settings]
+
+    ours = "a2c (protocol.name=atari)"
+    assert names("sweep", "zoo0") == [ours, "a2c (protocol.name=imported)", ours]
+    assert names("zoo0", "zoo1") == ["a2c (sweep=zoo0)", "a2c (sweep=zoo1)"]
+
+
 def curves(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "curves.csv"
     path.write_text(text)

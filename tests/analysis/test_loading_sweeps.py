@@ -112,6 +112,21 @@ def test_a_sweep_may_be_given_as_a_directory_and_twice(runs) -> None:
     assert len(setting.runs) == 1
 
 
+def test_a_sweep_given_by_two_paths_is_read_once(runs, monkeypatch) -> None:
+    runs.add([1.0])
+    monkeypatch.chdir(runs.root.parent)
+    (setting,) = load_sweeps(Path("runs"), ["sweep", str(runs.root / "sweep")]).settings
+    assert [run.left_out for run in setting.runs] == [""]
+
+
+def test_two_sweeps_of_one_name_are_not_taken_for_one(runs) -> None:
+    runs.add([1.0], seed=0)
+    other = type(runs)(runs.root / "of-yesterday")
+    other.add([2.0], seed=1)
+    with pytest.raises(SweepError, match=r"of-yesterday/sweep: has the name of .*runs/sweep, expected"):
+        load_sweeps(runs.root, ["sweep", str(other.root / "sweep")])
+
+
 def test_unknown_sweep_names_the_nearest_and_the_directory(runs) -> None:
     runs.add(sweep="atari6")
     runs.add(sweep="mujoco8")
