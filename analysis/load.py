@@ -147,7 +147,7 @@ def load_sweeps(runs_dir: Path, sweeps: Sequence[str]) -> Loaded:
             raise SweepError(f"{directory}: sweep without runs")
         for record, episodes in zip(records, read_episodes(directory, records), strict=True):
             try:
-                spec = record.spec
+                spec = _spec_of(record)
                 variant = Variant(
                     sweep=directory.name,
                     agent=spec["label"],
@@ -235,12 +235,42 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+_KINDS: dict[str, type] = {
+    "label": str,
+    "algo": str,
+    "env_id": str,
+    "hyperparameters": dict,
+    "protocol": dict,
+}
+
+
+def _spec_of(record: RunRecord) -> dict[str, Any]:
+    spec = record.spec
+    for key, kind in _KINDS.items():
+        if not isinstance(spec.get(key, kind()), kind):
+            raise ValueError(f"{key} is {spec[key]!r}")
+    return spec
+
+
+def _status_of(record: RunRecord) -> dict[str, Any]:
+    status = record.status()
+    rate, error = status.get("steps_per_second"), status.get("error")
+    for key, known in (
+        ("timesteps", isinstance(status.get("timesteps", 0), int)),
+        ("steps_per_second", rate is None or (isinstance(rate, int | float) and 0.0 <= rate < np.inf)),
+        ("error", error is None or isinstance(error, str)),
+    ):
+        if not known:
+            raise RecordError(f"{record.status_file}: {key} is {status[key]!r}")
+    return status
+
+
 def _read_run(record: RunRecord, spec: dict[str, Any], episodes: Episodes | RecordError) -> Run:
     status: dict[str, Any] = {"state": "damaged"}
     try:
         if isinstance(episodes, RecordError):
             raise episodes
-        status = record.status()
+        status = _status_of(record)
     except RecordError as error:
         status["error"] = str(error)
     if isinstance(episodes, RecordError):
