@@ -12,16 +12,19 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from analysis.importing.model import ImportProblem
+from harness import looks
 from harness.records import find_runs, read_json
 
 SUFFIX = ".tar.xz"
 RECORDS = ("run.json", "status.json", "episodes.csv", "progress.csv")
+OF_SWEEP = (looks.FILE,)
+"""Beside the runs: without the looks a report would take seeds that were added until decided as fixed."""
 PERSONAL = ("hostname", "command")
 """Keys of an attempt's provenance that tell whose machine it was; they stay at home."""
 
 
 def write_archive(sweep: Path, target: Path) -> int:
-    """Write the records of every run of a sweep's directory, whatever their state; return their number.
+    """Write a sweep's looks and the records of its runs, whatever their state; return the number of runs.
 
     The same records give the same bytes. ``target`` appears only when it is whole.
 
@@ -33,14 +36,14 @@ def write_archive(sweep: Path, target: Path) -> int:
     aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with tarfile.open(aside, "w:xz", format=tarfile.PAX_FORMAT) as archive:
-            for record in runs:
-                for name in RECORDS:
-                    path = record.directory / name
-                    if path.exists():
-                        content = _run_json(path) if name == "run.json" else path.read_bytes()
-                        member = tarfile.TarInfo(path.relative_to(sweep).as_posix())
-                        member.size = len(content)
-                        archive.addfile(member, BytesIO(content))
+            places = [sweep / name for name in OF_SWEEP]
+            places += [record.directory / name for record in runs for name in RECORDS]
+            for path in places:
+                if path.exists():
+                    content = _run_json(path) if path.name == "run.json" else path.read_bytes()
+                    member = tarfile.TarInfo(path.relative_to(sweep).as_posix())
+                    member.size = len(content)
+                    archive.addfile(member, BytesIO(content))
         aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)
@@ -80,7 +83,8 @@ def read_archive(source: Path, runs_dir: Path, sweep: str) -> int:
 def _check(source: Path, member: tarfile.TarInfo) -> None:
     path = PurePosixPath(member.name)
     inside = not path.is_absolute() and ".." not in path.parts
-    if not (member.isreg() and inside and path.name in RECORDS):
+    known = path.name in RECORDS or member.name in OF_SWEEP
+    if not (member.isreg() and inside and known):
         raise ImportProblem(f"{source}: {member.name!r} is no record of a run")
 
 

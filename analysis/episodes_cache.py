@@ -94,9 +94,12 @@ def read_episodes(
         found.update(parsed)
     results: list[Episodes | RecordError] = []
     for index, (record, stamp) in enumerate(zip(records, stamps, strict=True)):
-        if index not in found:
-            kept = None if stamp is None else cache.get(_key(directory, record), stamp)
-            found[index] = Episodes.none() if kept is None else kept
+        if stamp is None:
+            found[index] = Episodes.none()
+        elif index not in found:
+            kept = cache.get(_key(directory, record), stamp)
+            # None: another report has replaced the cache since, or it cannot be mapped here.
+            found[index] = _parse_one(record) if kept is None else kept
         results.append(found[index])
     return results
 

@@ -17,12 +17,10 @@ import numpy as np
 
 from analysis.episodes import Episodes
 from analysis.episodes_cache import read_episodes
-from analysis.settings import Variant, differences
+from analysis.settings import IMPORTED, Variant, differences
 from analysis.statistics.curves import Curve
 from harness.records import RecordError, RunRecord, find_runs
 
-IMPORTED = "imported"
-"""Protocol of runs that other programs made."""
 TIMESTEPS, MEAN_RETURN = "time/total_timesteps", "rollout/ep_rew_mean"
 
 
@@ -136,19 +134,20 @@ def load_sweeps(runs_dir: Path, sweeps: Sequence[str]) -> Loaded:
         sweeps: sweep names, or paths of sweep directories.
 
     Raises:
-        SweepError: no sweep was named, or one does not exist, holds no run or none that can be read.
+        SweepError: no sweep was named, two have one name, or one does not exist, holds no run or none that
+            can be read.
     """
     if not sweeps:
         raise SweepError("expected the name of at least one sweep")
     groups: dict[_Key, list[_Member]] = defaultdict(list)
     unreadable = []
-    for directory in dict.fromkeys(sweep_directory(runs_dir, sweep) for sweep in sweeps):
+    for directory in _directories(runs_dir, sweeps):
         records = find_runs(directory)
         if not records:
             raise SweepError(f"{directory}: sweep without runs")
         for record, episodes in zip(records, read_episodes(directory, records), strict=True):
             try:
-                spec = record.spec
+                spec = _spec_of(record)
                 variant = Variant(
                     sweep=directory.name,
                     agent=spec["label"],
@@ -236,12 +235,42 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+_KINDS: dict[str, type] = {
+    "label": str,
+    "algo": str,
+    "env_id": str,
+    "hyperparameters": dict,
+    "protocol": dict,
+}
+
+
+def _spec_of(record: RunRecord) -> dict[str, Any]:
+    spec = record.spec
+    for key, kind in _KINDS.items():
+        if not isinstance(spec.get(key, kind()), kind):
+            raise ValueError(f"{key} is {spec[key]!r}")
+    return spec
+
+
+def _status_of(record: RunRecord) -> dict[str, Any]:
+    status = record.status()
+    rate, error = status.get("steps_per_second"), status.get("error")
+    for key, known in (
+        ("timesteps", isinstance(status.get("timesteps", 0), int)),
+        ("steps_per_second", rate is None or (isinstance(rate, int | float) and 0.0 <= rate < np.inf)),
+        ("error", error is None or isinstance(error, str)),
+    ):
+        if not known:
+            raise RecordError(f"{record.status_file}: {key} is {status[key]!r}")
+    return status
+
+
 def _read_run(record: RunRecord, spec: dict[str, Any], episodes: Episodes | RecordError) -> Run:
     status: dict[str, Any] = {"state": "damaged"}
     try:
         if isinstance(episodes, RecordError):
             raise episodes
-        status = record.status()
+        status = _status_of(record)
     except RecordError as error:
         status["error"] = str(error)
     if isinstance(episodes, RecordError):
@@ -290,6 +319,19 @@ def _logged_curve(record: RunRecord) -> Curve | None:
     if not np.all(np.isfinite(known.to_numpy(dtype=float))) or np.any(np.diff(timesteps) <= 0):
         raise RecordError(f"{record.progress_file}: expected finite returns at rising timesteps")
     return Curve(timesteps, returns)
+
+
+def _directories(runs_dir: Path, sweeps: Sequence[str]) -> list[Path]:
+    """Each once, however it is written; their names tell the sweeps apart everywhere else."""
+    found: dict[Path, Path] = {}
+    for directory in (sweep_directory(runs_dir, sweep) for sweep in sweeps):
+        found.setdefault(directory.resolve(), directory)
+    by_name: dict[str, Path] = {}
+    for directory in found.values():
+        if by_name.setdefault(directory.name, directory) != directory:
+            other = by_name[directory.name]
+            raise SweepError(f"{directory}: has the name of {other}, expected sweeps of different names")
+    return list(found.values())
 
 
 def sweep_directory(runs_dir: Path, sweep: str) -> Path:

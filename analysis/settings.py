@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 MISSING = "unset"
+IMPORTED = "imported"
+"""Protocol of runs that other programs made."""
+NAME = "protocol.name"
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,9 @@ def differences(variants: Sequence[Variant]) -> list[str]:
 
     It lists the hyper-parameters, protocol settings and ``n_timesteps`` that differ on at least one
     environment, so that one setting carries the same text on all of them; hyper-parameters that only change
-    from one environment to another do not count. Where these tell nothing apart, the sweep and then the
-    identity is added. An agent with one setting per environment gets "".
+    from one environment to another do not count. Of imported runs only the protocol is known. Where these
+    tell nothing apart, the sweep and then the identity is added. An agent with one setting per environment
+    gets "".
     """
     by_agent: dict[str, list[int]] = defaultdict(list)
     for index, variant in enumerate(variants):
@@ -46,7 +50,10 @@ def differences(variants: Sequence[Variant]) -> list[str]:
 
 
 def _of_one_agent(variants: Sequence[Variant]) -> list[str]:
-    settings = [_flat(variant.spec) for variant in variants]
+    known = [variant.spec.get("protocol", {}).get("name") != IMPORTED for variant in variants]
+    settings = [
+        _flat(variant.spec) if has else {NAME: IMPORTED} for variant, has in zip(variants, known, strict=True)
+    ]
     by_env: dict[str, list[int]] = defaultdict(list)
     for index, variant in enumerate(variants):
         by_env[variant.env_id].append(index)
@@ -55,10 +62,13 @@ def _of_one_agent(variants: Sequence[Variant]) -> list[str]:
             key
             for indices in by_env.values()
             for key in {key for index in indices for key in settings[index]}
-            if len({settings[index].get(key, MISSING) for index in indices}) > 1
+            if len({settings[i].get(key, MISSING) for i in indices if known[i] or key == NAME}) > 1
         }
     )
-    parts = [[f"{key}={setting.get(key, MISSING)}" for key in differing] for setting in settings]
+    parts = [
+        [f"{key}={setting.get(key, MISSING)}" for key in differing if has or key == NAME]
+        for setting, has in zip(settings, known, strict=True)
+    ]
     for field in ("sweep", "identity"):
         names = [(variant.env_id, *part) for variant, part in zip(variants, parts, strict=True)]
         if len(set(names)) == len(names):

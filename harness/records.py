@@ -257,8 +257,16 @@ class RunRecord:
 
     @property
     def attempts(self) -> list[dict[str, Any]]:
-        """What :meth:`begin_attempt` noted, the first attempt first."""
-        return cast(list[dict[str, Any]], read_json(self.run_file).get("attempts", []))
+        """What :meth:`begin_attempt` noted, the first attempt first.
+
+        Raises:
+            RecordError: ``run.json`` is missing or damaged.
+        """
+        attempts = read_json(self.run_file).get("attempts", [])
+        known = isinstance(attempts, list) and all(isinstance(attempt, dict) for attempt in attempts)
+        if not known or not all(isinstance(attempt.get("provenance", {}), dict) for attempt in attempts):
+            raise RecordError(f"{self.run_file}: key 'attempts' is no list of attempts")
+        return cast(list[dict[str, Any]], attempts)
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -352,15 +360,23 @@ class RunRecord:
             raise RecordError(f"{self.episodes_file}: {error}") from None
 
     def progress(self) -> pd.DataFrame:
-        """The SB3 logger's rows (metric names as columns); empty before the first."""
+        """The SB3 logger's rows (metric names as columns); empty before the first.
+
+        A last row that is cut off, of a run that was killed or still writes, is left out.
+
+        Raises:
+            RecordError: a damaged row.
+        """
         import pandas as pd
 
         try:
-            return pd.read_csv(self.progress_file)
+            content = self.progress_file.read_bytes()
+            return pd.read_csv(BytesIO(content[: content.rfind(b"\n") + 1]))
         except (FileNotFoundError, pd.errors.EmptyDataError):
             return pd.DataFrame()
-        except pd.errors.ParserError as error:
-            raise RecordError(f"{self.progress_file}: damaged row ({error})") from None
+        except (pd.errors.ParserError, UnicodeDecodeError) as error:
+            message = " ".join(str(error).split())
+            raise RecordError(f"{self.progress_file}: damaged row ({message})") from None
 
     def save_protocol_state(self, state: Mapping[str, npt.NDArray[np.float64]]) -> None:
         """Replace the environments' running statistics on the disk, an ``.npz`` of plain arrays.

@@ -33,29 +33,39 @@ def read_curve_runs(path: Path) -> list[ImportedRun]:
     Lines that begin with '#' are skipped; the columns are found by their titles (:data:`ACCEPTED`).
 
     Raises:
-        ImportProblem: a column is missing, or a curve has a repeated timestep or a value that is no number.
+        ImportProblem: a column is missing, a row has an empty name or too many fields, or a curve has a
+            repeated or broken timestep or a value that is no number.
     """
     try:
-        frame = pd.read_csv(path, comment="#")
+        # As text: an agent may be called "none" or "007".
+        frame = pd.read_csv(path, comment="#", dtype=str, keep_default_na=False).fillna("")
     except FileNotFoundError:
         raise ImportProblem(f"{path}: no such file") from None
     except (ValueError, pd.errors.ParserError) as error:
         raise ImportProblem(f"{path}: not readable as CSV ({' '.join(str(error).split())})") from None
     columns = {name: _column(path, frame.columns, name, titles) for name, titles in ACCEPTED.items()}
     keys = [column for name in ("env", "algo", "seed") if (column := columns[name]) is not None]
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise ImportProblem(f"{path}: a row has more fields than the {len(frame.columns)} of the header")
+    for column in keys:
+        if (frame[column] == "").any():
+            raise ImportProblem(f"{path}: a row has no {column}")
     runs = []
     for group, points in frame.groupby(keys, sort=True):
         key = [str(part) for part in cast(tuple[Any, ...], group)]
         env, algo = key[:2]
         place = f"{path}: {algo} on {env}"
         try:
-            points = points[[columns["timestep"], columns["return"]]].astype(float)
+            points = points[[columns["timestep"], columns["return"]]].replace("", "nan").astype(float)
             seed = int(key[2]) if len(key) > 2 else 0
         except ValueError as error:
             raise ImportProblem(f"{place}: {error}") from None
         values = points.sort_values(str(columns["timestep"])).to_numpy()
         if not np.all(np.isfinite(values)):
             raise ImportProblem(f"{place}: a timestep or return is missing or infinite")
+        broken = values[:, 0][values[:, 0] % 1 != 0]
+        if len(broken):
+            raise ImportProblem(f"{place}: timestep {broken[0]:g}, expected whole timesteps")
         if np.any(np.diff(values[:, 0]) <= 0):
             raise ImportProblem(f"{place}: a timestep is repeated; is a column for the seed missing?")
         runs.append(

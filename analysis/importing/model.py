@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from analysis.episodes import Episodes
 from analysis.statistics.curves import Curve
 from harness.envs.names import UnknownEnvironment, canonical_env_id
@@ -37,6 +39,18 @@ class ImportedRun:
     def n_timesteps(self) -> int:
         """The last timestep that is known of."""
         return int(self.episodes.timesteps[-1] if self.curve is None else self.curve.timesteps[-1])
+
+    def may_have_trained(self, budget: int) -> bool:
+        """Whether the run can have trained ``budget`` timesteps, the end of which nothing was recorded of.
+
+        Of an episode that was cut off by the end of training there is no line, nor of the timesteps after the
+        last point of a curve: seeds of one budget end at different timesteps.
+        """
+        if self.curve is None:
+            unseen = int(self.episodes.lengths.max()) * (int(self.episodes.env_indices.max()) + 1)
+        else:
+            unseen = int(np.diff(self.curve.timesteps, prepend=self.curve.timesteps[0]).max())
+        return self.n_timesteps == budget or self.n_timesteps < budget < self.n_timesteps + unseen
 
 
 def known_env_id(name: str) -> str:

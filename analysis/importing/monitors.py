@@ -61,7 +61,7 @@ def read_monitor_runs(
 
 
 def _recorded_env_id(path: Path) -> str:
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:
         first = file.readline()
     try:
         found = json.loads(first.removeprefix("#"))["env_id"] if first.startswith("#") else None

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.importing.model import ImportedRun, ImportProblem
-from analysis.load import IMPORTED, MEAN_RETURN, TIMESTEPS
+from analysis.load import MEAN_RETURN, TIMESTEPS
+from analysis.settings import IMPORTED
 from harness.records import EpisodeLog, RunRecord, run_directory
 
 IDENTITY = "imported"
@@ -20,7 +21,8 @@ def write_runs(runs: Sequence[ImportedRun], runs_dir: Path, sweep: str) -> list[
     """Write every run as finished; nothing is written if one of them is there already.
 
     Their RunSpecs have no hyper-parameters and the protocol ``imported``: what another program did is not
-    known, and no run of the harness ever shares a cell with it.
+    known, and no run of the harness ever shares a cell with it. The budget of an agent on an environment is
+    where its longest run ends; a run that was cut off long before keeps its own, and a report leaves it out.
 
     Raises:
         ImportProblem: two runs with one seed, a name that is no file name, or a run that is there already.
@@ -36,15 +38,20 @@ def write_runs(runs: Sequence[ImportedRun], runs_dir: Path, sweep: str) -> list[
         if directory.exists():
             raise ImportProblem(f"{directory}: is there already; choose another --sweep")
         records[directory] = run
+    longest: dict[Path, int] = {}
+    for directory, run in records.items():
+        longest[directory.parent] = max(run.n_timesteps, longest.get(directory.parent, 0))
     for directory, run in records.items():
         record = RunRecord(directory)
+        budget = longest[directory.parent]
+        n_timesteps = budget if run.may_have_trained(budget) else run.n_timesteps
         spec: dict[str, Any] = {
             "spec_version": 1,
             "algo": directory.parents[2].name,
             "label": directory.parents[2].name,
             "env_id": run.env_id,
             "protocol": {"name": IMPORTED, "version": 1},
-            "n_timesteps": run.n_timesteps,
+            "n_timesteps": n_timesteps,
             "hyperparameters": {},
             "seed": run.seed,
         }
@@ -56,7 +63,7 @@ def write_runs(runs: Sequence[ImportedRun], runs_dir: Path, sweep: str) -> list[
             pd.DataFrame({TIMESTEPS: run.curve.timesteps.astype(int), MEAN_RETURN: run.curve.returns}).to_csv(
                 record.progress_file, index=False
             )
-        record.set_status("done", timesteps=run.n_timesteps, n_timesteps=run.n_timesteps)
+        record.set_status("done", timesteps=n_timesteps, n_timesteps=n_timesteps)
     return list(records)
 
 

@@ -89,12 +89,14 @@ def improvement_table(
 ) -> Table | None:
     """Probability that a run of one agent scores above a run of another, averaged over tasks.
 
-    Needs no normalisation. None with fewer than two agents, without a task common to all, or with too many
-    agents for every pair (:func:`analysis.scores.pairs_of`).
+    Needs no normalisation. None with fewer than two agents, without a task common to all, without a score of
+    the baseline, or with too many agents for every pair (:func:`analysis.scores.pairs_of`).
     """
     found = raw_scores(settings)
-    pairs = pairs_of(list(found.by_agent), baseline) if found is not None else []
-    if found is None or not pairs:
+    if found is None or (baseline is not None and baseline not in found.by_agent):
+        return None
+    pairs = pairs_of(list(found.by_agent), baseline)
+    if not pairs:
         return None
     rows, reasons = [], []
     for x, y in pairs:

@@ -11,6 +11,7 @@ from typing import Any
 from analysis.formats import EMPTY, ratio_text, returns_text, short_env_id
 from analysis.load import Setting
 from analysis.run_statistics import LAST_WINDOW, last_score
+from analysis.settings import IMPORTED
 from analysis.statistics.grids import (
     Cells,
     chosen_setting,
@@ -42,7 +43,8 @@ class Grid:
 def find_grids(settings: Sequence[Setting]) -> list[Grid]:
     """Grids among the settings: at least two finished settings of a label, each on the same environments.
 
-    A label whose settings differ in more than two hyper-parameters has no map, and none is made.
+    A label whose settings differ in more than two hyper-parameters has no map, and none is made; nor where
+    they differ in protocol or budget as well, to which a difference may be due.
     """
     by_agent: dict[str, dict[str, list[Setting]]] = defaultdict(lambda: defaultdict(list))
     for setting in settings:
@@ -50,7 +52,7 @@ def find_grids(settings: Sequence[Setting]) -> list[Grid]:
     grids = []
     for agent, by_name in by_agent.items():
         axes = _axes(by_name)
-        if not 1 <= len(axes) <= 2:
+        if not 1 <= len(axes) <= 2 or not _tuned([s for members in by_name.values() for s in members]):
             continue
         cells = {name: {s.env_id: _scores(s) for s in members} for name, members in by_name.items()}
         env_ids = {env_id for envs in cells.values() for env_id, scores in envs.items() if scores}
@@ -122,7 +124,15 @@ def grid_table(grid: Grid) -> Table:
 
 
 def tuning_table(settings: Sequence[Setting]) -> Table | None:
-    """Agents at the same number of settings tried; None where every agent has one setting per environment."""
+    """Agents at the same number of settings tried.
+
+    None where every agent has one setting per environment. Left out are imported runs, of unknown settings,
+    and agents whose settings are told apart by what is no tuning: the same in two sweeps, two budgets.
+    """
+    settings = [setting for setting in settings if setting.protocol.get("name") != IMPORTED]
+    agents = {setting.agent for setting in settings}
+    untuned = {name for name in agents if not _tuned([s for s in settings if s.agent == name])}
+    settings = [setting for setting in settings if setting.agent not in untuned]
     means: dict[tuple[str, str], list[float]] = defaultdict(list)
     for setting in settings:
         mean = spread(list(_scores(setting).values())).mean
@@ -160,8 +170,25 @@ def tuning_table(settings: Sequence[Setting]) -> Table | None:
         notes=(
             f"Expected mean return of the last {LAST_WINDOW} training episodes of the best of so many "
             "settings, drawn at random from those that were run. Agents compare fairly within a column.",
+            *(
+                f"Left out: {name}, whose settings differ in sweep, protocol or budget, not by tuning alone."
+                for name in sorted(untuned)
+            ),
         ),
     )
+
+
+def _tuned(settings: Sequence[Setting]) -> bool:
+    """Whether the settings of an agent on one environment differ in hyper-parameters and in nothing else."""
+    members: dict[tuple[str, str], list[Setting]] = defaultdict(list)
+    for setting in settings:
+        members[setting.env_id, setting.agent].append(setting)
+    for same in members.values():
+        hyperparameters = {json.dumps(s.hyperparameters, sort_keys=True) for s in same}
+        others = {json.dumps([s.protocol, s.n_timesteps], sort_keys=True) for s in same}
+        if len(hyperparameters) < len(same) or len(others) > 1:
+            return False
+    return True
 
 
 def _axes(by_name: dict[str, list[Setting]]) -> tuple[str, ...]:

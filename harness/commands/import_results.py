@@ -64,6 +64,8 @@ def import_results(
             n_runs = len(write_runs(curves, runs_dir, sweep))
     except ImportProblem as error:
         raise SpecError(str(error)) from None
+    except OSError as error:
+        raise SpecError(f"{error.filename}: {error.strerror}") from None
     typer.echo(f"imported {counted(n_runs, 'run')} into {runs_dir / sweep}")
 
 

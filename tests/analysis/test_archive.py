@@ -13,6 +13,7 @@ import pytest
 from analysis.archive import read_archive, write_archive
 from analysis.importing.model import ImportProblem
 from analysis.report import report
+from harness.looks import Comparison, Look, Looks, Rule, write_looks
 from harness.records import RunRecord, find_runs
 
 
@@ -39,6 +40,18 @@ def test_a_report_of_the_archive_is_the_report_of_the_sweep(sweep: Path, tmp_pat
     ours, theirs = (report(root, [sweep.name]).to_json() for root in (sweep.parent, tmp_path / "other"))
     assert ours == theirs
     assert len(ours["rows"]) == 2
+
+
+def test_the_looks_of_a_sequential_sweep_come_along(sweep: Path, tmp_path: Path) -> None:
+    rule = Rule("a2c", "last100", 0.05, "none", "pocock", 0, 1, 1, 1)
+    one = Comparison("acktr", "PongNoFrameskip-v4", "aaaaaaaa", "aaaaaaaa", (1,))
+    look = Look(1, (2.0,), (5.0,), -3.0, 0.05, 1.0, 0.0, None, "undecided", 0.0)
+    write_looks(sweep, Looks(rule, (one.with_look(look),)))
+    write_archive(sweep, tmp_path / "kept.tar.xz")
+    read_archive(tmp_path / "kept.tar.xz", tmp_path / "other", sweep.name)
+    ours, theirs = (report(root, [sweep.name]).to_json() for root in (sweep.parent, tmp_path / "other"))
+    assert "sequential" in theirs["sections"]
+    assert ours == theirs
 
 
 def test_models_logs_and_whose_machine_it_was_stay_at_home(sweep: Path, tmp_path: Path) -> None:

@@ -106,6 +106,31 @@ def test_a_directory_that_cannot_be_written_is_read_without_a_cache(runs, monkey
     assert list(read(runs, cached_from=0)[0].returns) == [1.0, 2.0]
 
 
+def test_episodes_are_read_where_another_report_has_replaced_the_cache(runs, monkeypatch) -> None:
+    path = runs.add([1.0, 2.0], state="running") / "episodes.csv"
+    write = episodes_cache._Writer.__exit__
+
+    def write_and_be_overtaken(self, kind, *rest):
+        write(self, kind, *rest)
+        monkeypatch.setattr(episodes_cache._Writer, "__exit__", write)
+        with path.open("a") as file:
+            file.write("3,30,0,9.0,10,3.000\n")
+        assert len(read(runs, cached_from=0)[0]) == 3
+
+    monkeypatch.setattr(episodes_cache._Writer, "__exit__", write_and_be_overtaken)
+    assert list(read(runs, cached_from=0)[0].returns) == [1.0, 2.0, 9.0]
+
+
+def test_a_cache_that_cannot_be_mapped_loses_nothing(runs, monkeypatch) -> None:
+    runs.add([1.0, 2.0])
+
+    def refuse(*_, **__):
+        raise OSError("no such device")
+
+    monkeypatch.setattr(episodes_cache.np, "memmap", refuse)
+    assert list(read(runs, cached_from=0)[0].returns) == [1.0, 2.0]
+
+
 def test_several_processes_read_the_same(runs, monkeypatch) -> None:
     for seed in range(3):
         runs.add([float(seed)], seed=seed)

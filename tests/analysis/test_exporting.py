@@ -9,6 +9,7 @@ import pytest
 
 from analysis.exporting import ExportProblem, episodes_csv, progress_csv, to_marl_eval, to_rliable
 from analysis.load import load_sweeps
+from harness.records import RecordError
 
 PONG, BREAKOUT = "PongNoFrameskip-v4", "BreakoutNoFrameskip-v4"
 
@@ -80,3 +81,13 @@ def test_nothing_to_export_is_an_error(runs) -> None:
     for form in (to_rliable, to_marl_eval):
         with pytest.raises(ExportProblem):
             form(settings_of(runs))
+
+
+def test_a_row_of_the_log_that_is_cut_off_is_not_exported(runs) -> None:
+    directory = runs.add([1.0], state="running")
+    (directory / "progress.csv").write_text("time/total_timesteps,train/loss\n10,3.0\n20,0.1")
+    progress = pd.read_csv(io.StringIO(progress_csv(settings_of(runs))))
+    assert progress["train/loss"].tolist() == [3.0]
+    (directory / "progress.csv").write_bytes(b"time/total_timesteps\n\xff\n")
+    with pytest.raises(RecordError, match=r"progress.csv: damaged row"):
+        progress_csv(settings_of(runs))

@@ -71,11 +71,12 @@ def test_an_environment_that_the_file_does_not_name_is_asked_for(tmp_path: Path)
         (lambda text: text.replace("2.0,", "x,"), "damaged"),
         (lambda text: text.replace("2.0,7,", "2.0,0,"), "episode 2 has an empty, infinite or impossible"),
         (lambda text: "\n".join(text.split("\n")[:2]) + "\n", "hold no episode"),
+        (lambda text: text.replace("#{", "#\udcff"), "its first line is not '#' and a JSON object"),
     ],
 )
 def test_damaged_monitors_are_one_line_naming_the_file(tmp_path: Path, damage, message: str) -> None:
     path = monitor(tmp_path / "x" / "y", "monitor.csv", [(1.0, 5), (2.0, 7)])
-    path.write_text(damage(path.read_text()))
+    path.write_bytes(damage(path.read_text()).encode(errors="surrogateescape"))
     with pytest.raises(ImportProblem, match=message) as error:
         read_monitor_runs(tmp_path)
     assert str(path.parent) in str(error.value)
@@ -98,6 +99,33 @@ def test_imported_episodes_are_read_like_any_others(tmp_path: Path, level) -> No
     assert result.warnings == ()
     with pytest.raises(ImportProblem, match="is there already; choose another --sweep"):
         write_runs(read_monitor_runs(tmp_path / "logs"), tmp_path / "runs", "theirs")
+
+
+def test_seeds_that_end_with_episodes_of_different_length_are_one_budget(tmp_path: Path) -> None:
+    # 1,000 timesteps each, the last episode unfinished; the fourth run was killed half way.
+    for number, lengths in enumerate(([70] * 14, [90] * 11, [45] * 22, [60] * 8)):
+        rows = [(float(number), length) for length in lengths]
+        monitor(tmp_path / "logs" / "a2c" / f"CartPole-v1_{number}", "0.monitor.csv", rows)
+    write_runs(read_monitor_runs(tmp_path / "logs"), tmp_path / "runs", "theirs")
+    (setting,) = load_sweeps(tmp_path / "runs", ["theirs"]).settings
+    assert setting.n_timesteps == 22 * 45
+    assert [run.seed for run in setting.done] == [0, 1, 2]
+    assert setting.runs[3].left_out.startswith("its n_timesteps")
+
+
+def test_an_imported_agent_is_told_from_one_of_the_same_name_by_its_protocol(tmp_path, runs) -> None:
+    for number, count in enumerate((8, 9)):
+        monitor(tmp_path / f"logs{number}" / "a2c" / "x", "monitor.csv", [(1.0, 10)] * count)
+        write_runs(read_monitor_runs(tmp_path / f"logs{number}"), runs.root, f"zoo{number}")
+    runs.add([1.0], agent="a2c", env_id="CartPole-v1", hyperparameters={"gamma": 0.9, "n_steps": 5})
+    runs.add([1.0], agent="a2c", env_id="Pong", hyperparameters={"gamma": 0.8, "n_steps": 5})
+
+    def names(*sweeps: str) -> list[str]:
+        return [setting.name for setting in load_sweeps(runs.root, sweeps).settings]
+
+    ours = "a2c (protocol.name=atari)"
+    assert names("sweep", "zoo0") == [ours, "a2c (protocol.name=imported)", ours]
+    assert names("zoo0", "zoo1") == ["a2c (sweep=zoo0)", "a2c (sweep=zoo1)"]
 
 
 def curves(tmp_path: Path, text: str) -> Path:
@@ -124,6 +152,23 @@ def test_curves_of_a_plain_csv(tmp_path: Path, level) -> None:
     assert setting.runs[1].left_out.startswith("its n_timesteps")
 
 
+def test_an_agent_may_be_called_like_a_missing_value_or_a_number(tmp_path: Path) -> None:
+    path = curves(
+        tmp_path, "step,agent,task,score\n10,none,Pong,5\n10,NA,Pong,1\n10,007,Pong,2\n10,7,Pong,3\n"
+    )
+    assert sorted(run.label for run in read_curve_runs(path)) == ["007", "7", "NA", "none"]
+
+
+def test_curves_with_points_at_other_timesteps_are_one_budget(tmp_path: Path) -> None:
+    path = curves(
+        tmp_path,
+        "step,agent,task,seed,score\n10,a,Pong,1,5\n25,a,Pong,1,1\n12,a,Pong,2,2\n31,a,Pong,2,9\n",
+    )
+    write_runs(read_curve_runs(path), tmp_path / "runs", "curves")
+    (setting,) = load_sweeps(tmp_path / "runs", ["curves"]).settings
+    assert [last_score(run) for run in setting.done] == [1.0, 9.0]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -131,6 +176,10 @@ def test_curves_of_a_plain_csv(tmp_path: Path, level) -> None:
         ("game,algo,timestep,return\nPong,a,1,2\nPong,a,1,3\n", "a on Pong: a timestep is repeated"),
         ("game,algo,timestep,return\nPong,a,1,\n", "a on Pong: a timestep or return is missing"),
         ("game,algo,timestep,return\nPong,a,1,x\n", "a on Pong: could not convert"),
+        ("game,algo,timestep,return\nPong,a,1,2\nPong,,1,2\n", "a row has no algo"),
+        ("game,algo,run,timestep,return\nPong,a,0,1,2\nPong,b,,1,2\n", "a row has no run"),
+        ("game,algo,timestep,return\nx,Pong,a,1,2\n", "a row has more fields than the 4 of the header"),
+        ("game,algo,timestep,return\nPong,a,0.5,2\n", "a on Pong: timestep 0.5, expected whole timesteps"),
         ("game,algo,timestep,return\n", "no curve in it"),
         ("", "not readable as CSV"),
         ("a,b\n1,2,3,4\n1\n1,2,3,4,5,6\n", "not readable as CSV"),

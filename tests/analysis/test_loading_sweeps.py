@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from analysis.load import SweepError, load_sweeps
+from analysis.report import report
 
 
 def test_runs_are_grouped_by_environment_and_agent(runs) -> None:
@@ -112,6 +114,21 @@ def test_a_sweep_may_be_given_as_a_directory_and_twice(runs) -> None:
     assert len(setting.runs) == 1
 
 
+def test_a_sweep_given_by_two_paths_is_read_once(runs, monkeypatch) -> None:
+    runs.add([1.0])
+    monkeypatch.chdir(runs.root.parent)
+    (setting,) = load_sweeps(Path("runs"), ["sweep", str(runs.root / "sweep")]).settings
+    assert [run.left_out for run in setting.runs] == [""]
+
+
+def test_two_sweeps_of_one_name_are_not_taken_for_one(runs) -> None:
+    runs.add([1.0], seed=0)
+    other = type(runs)(runs.root / "of-yesterday")
+    other.add([2.0], seed=1)
+    with pytest.raises(SweepError, match=r"of-yesterday/sweep: has the name of .*runs/sweep, expected"):
+        load_sweeps(runs.root, ["sweep", str(other.root / "sweep")])
+
+
 def test_unknown_sweep_names_the_nearest_and_the_directory(runs) -> None:
     runs.add(sweep="atari6")
     runs.add(sweep="mujoco8")
@@ -160,6 +177,31 @@ def test_a_damaged_file_is_carried_with_its_name_and_spoils_no_other_run(runs, d
     assert str(path) in damaged.error
     assert "\n" not in damaged.error
     assert whole.done
+
+
+@pytest.mark.parametrize(
+    ("file", "place", "value", "message"),
+    [
+        ("status.json", (), {"steps_per_second": -1.0}, "status.json: steps_per_second is -1.0"),
+        ("status.json", (), {"steps_per_second": "fast"}, "status.json: steps_per_second is 'fast'"),
+        ("status.json", (), {"timesteps": None}, "status.json: timesteps is None"),
+        ("status.json", (), {"error": 5}, "status.json: error is 5"),
+        ("run.json", ("spec",), {"hyperparameters": None}, "no RunSpec (hyperparameters is None)"),
+        ("run.json", ("spec",), {"label": 5}, "no RunSpec (label is 5)"),
+        ("run.json", ("spec",), {"protocol": "atari"}, "no RunSpec (protocol is 'atari')"),
+        ("run.json", (), {"attempts": None}, "key 'attempts' is no list of attempts"),
+        ("run.json", (), {"attempts": [{"provenance": None}]}, "key 'attempts' is no list of attempts"),
+    ],
+)
+def test_a_value_of_another_kind_spoils_no_other_run(runs, file, place, value, message: str) -> None:
+    path = runs.add([1.0], seed=0) / file
+    runs.add([2.0], seed=1)
+    content = json.loads(path.read_text())
+    (content[place[0]] if place else content).update(value)
+    path.write_text(json.dumps(content))
+    result = report(runs.root, ["sweep"])
+    assert any(message in warning for warning in result.warnings)
+    assert [run.seed for setting in result.settings for run in setting.done] == [1]
 
 
 def test_a_run_file_of_another_version_is_named(runs) -> None:

@@ -101,6 +101,14 @@ def test_an_open_comparison_says_how_many_seeds_would_decide(runs) -> None:
     assert [record["p_holm"] for record in records] == pytest.approx(holm([ant, pong]))
 
 
+def test_a_baseline_without_a_finished_run_is_compared_with_nothing(runs) -> None:
+    for agent in ("a", "b", "c"):
+        runs.add([1.0] * 5, agent=agent, state="running" if agent == "c" else "done")
+    found = report(runs.root, ["sweep"], baseline="c")
+    assert not {"comparisons", "improvement"} & found.sections.keys()
+    assert any("c on Pong, seed 0: running" in warning for warning in found.warnings)
+
+
 def test_seven_agents_need_a_baseline(runs) -> None:
     for agent in "abcdefg":
         runs.add(FAST, agent=agent)
@@ -274,3 +282,20 @@ def test_times_of_one_seed(runs, level) -> None:
     (row,) = time_to_level_table(settings_of(runs), lambda env_id: level(10.0)).records()
     assert (row["episodes_restricted_mean"], row["fraction"], row["fraction_low"]) == (51, 1.0, None)
     assert Times(np.array([51.0]), np.array([True])).known_until == np.inf
+
+
+def test_a_setting_in_two_sweeps_is_no_tuning(runs) -> None:
+    for sweep, bonus in (("one", 0.0), ("two", 3.0)):
+        runs.add([5.0 + bonus], agent="a2c", sweep=sweep, hyperparameters={"gamma": 0.9})
+    assert "tuning" not in report(runs.root, ["one", "two"]).sections
+    for identity, gamma in (("bbbbbbbb", 0.8), ("cccccccc", 0.7)):
+        runs.add([gamma], agent="acktr", sweep="one", identity=identity, hyperparameters={"gamma": gamma})
+    table = report(runs.root, ["one", "two"]).sections["tuning"]
+    assert [row["agent"] for row in table.records()] == ["acktr"]
+    assert any(note.startswith("Left out: a2c, ") for note in table.notes)
+
+
+def test_settings_of_two_budgets_are_no_grid(runs) -> None:
+    for identity, gamma, budget in (("bbbbbbbb", 0.8, 1_000), ("cccccccc", 0.7, 100_000)):
+        runs.add([gamma], identity=identity, hyperparameters={"gamma": gamma}, n_timesteps=budget)
+    assert not [name for name in report(runs.root, ["sweep"]).sections if name.startswith("sensitivity")]

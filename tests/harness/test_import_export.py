@@ -41,6 +41,7 @@ def test_the_projects_own_curves(harness) -> None:
         (("import", "none.csv", "--sweep", "x"), "none.csv: no such file"),
         (("import", "curves.csv", "--sweep", "a/b"), "--sweep 'a/b': expected letters"),
         (("import", "curves.csv", "--sweep", "x", "--algo", "y"), "are for monitor files"),
+        (("import", "curves.csv", "--sweep", "x", "--runs-dir", "curves.csv"), "Not a directory"),
         (("import", ".", "--sweep", "x"), "no monitor.csv below it"),
         (("export", "x", "--format", "arrow"), "--format arrow: expected one of rliable, marl-eval"),
         (("export", "x", "--format", "rliable"), "runs: no such directory"),
