@@ -379,7 +379,7 @@ class ACKTR(LightRollouts):
     # ------------------------------------------------------------------------------------ save and load
 
     @classmethod
-    def load(  # type: ignore[override]
+    def load(
         cls,
         path: str | pathlib.Path | io.BufferedIOBase,
         env: GymEnv | None = None,
