@@ -17,14 +17,19 @@ from numpy.typing import NDArray
 from stable_baselines3.common.distributions import CategoricalDistribution, DiagGaussianDistribution
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.preprocessing import is_image_space
-from stable_baselines3.common.torch_layers import FlattenExtractor
+from stable_baselines3.common.torch_layers import FlattenExtractor, MlpExtractor
 from torch import nn
+
+from algos.networks import SeparateMlp
 
 Array = NDArray[Any]
 Layer = Callable[[Array], Array]
 
 MAX_PARAMETERS = 100_000
 """Above this many weights in the actor, torch's matrix products win over NumPy's lower overhead."""
+
+REPLACED = ("forward", "extract_features", "get_distribution", "_get_action_dist_from_latent")
+"""Methods of SB3's policy whose work is done here; a subclass's own may do something else."""
 
 
 class LightActor(Protocol):
@@ -47,17 +52,22 @@ def light_actor(policy: ActorCriticPolicy, n_envs: int, ahead: int = 1) -> Light
     if layers is None:
         return None
     if isinstance(policy.action_dist, DiagGaussianDistribution):
-        return _GaussianActor(layers, policy.log_std.detach(), n_envs, ahead)
+        shape = policy.action_space.shape
+        assert shape is not None
+        return _GaussianActor(layers, policy.log_std.detach(), (n_envs, *shape), ahead)
     return _CategoricalActor(layers)
 
 
 class _GaussianActor:
     """``mean + exp(log_std) * noise``, as SB3's ``DiagGaussianDistribution.sample``."""
 
-    def __init__(self, layers: list[Layer], log_std: torch.Tensor, n_envs: int, ahead: int) -> None:
+    def __init__(
+        self, layers: list[Layer], log_std: torch.Tensor, shape: tuple[int, ...], ahead: int
+    ) -> None:
         self._layers = layers
+        self._shape = shape
         self._std = log_std.exp().numpy()
-        self._draws = torch.empty(ahead, n_envs, len(log_std))
+        self._draws = torch.empty(ahead, shape[0], len(log_std))
         self._noise: Iterator[Array] = iter(())
 
     def __call__(self, observations: Array) -> Array:
@@ -65,7 +75,7 @@ class _GaussianActor:
         if noise is None:
             noise = self._draw()
         actions: Array = np.add(noise, _forward(self._layers, observations))
-        return actions
+        return actions.reshape(self._shape)
 
     def _draw(self) -> Array:
         for draw in self._draws:
@@ -102,8 +112,8 @@ def _mlp_layers(policy: ActorCriticPolicy) -> list[Layer] | None:
     space = policy.observation_space
     plain = (
         policy.device.type == "cpu"
-        and type(policy).forward is ActorCriticPolicy.forward
-        and type(policy).get_distribution is ActorCriticPolicy.get_distribution
+        and all(getattr(type(policy), name) is getattr(ActorCriticPolicy, name) for name in REPLACED)
+        and type(policy.mlp_extractor) in (MlpExtractor, SeparateMlp)  # latents are policy_net's and no more
         and type(policy.action_dist) in (DiagGaussianDistribution, CategoricalDistribution)
         and type(policy.pi_features_extractor) is FlattenExtractor
         and isinstance(space, spaces.Box)

@@ -38,6 +38,7 @@ def can_keep_graphs(policy: ActorCriticPolicy, n_envs: int) -> bool:
         and policy.device.type == "cpu"
         and type(policy).forward is ActorCriticPolicy.forward
         and type(policy).evaluate_actions is ActorCriticPolicy.evaluate_actions
+        and type(policy).extract_features is ActorCriticPolicy.extract_features
         and policy.share_features_extractor
         and type(policy.features_extractor) in (ConvFeatures, NatureCNN)
         and not policy.use_sde

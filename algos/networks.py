@@ -23,6 +23,11 @@ from torch import Tensor, nn
 
 ATARI_CONV_LAYERS = ((32, 8, 4), (64, 4, 2), (32, 3, 1))
 PIXELS_CONV_LAYERS = ((32, 3, 2, 1), (32, 3, 2, 1))
+INSTEAD = {
+    "net_arch": "hidden: [64, 64], the widths of both networks",
+    "activation_fn": "policy_activation and value_activation, of tanh, elu and relu",
+}
+"""Arguments of SB3's policies that PaperMlpPolicy does not use, and its own."""
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "elu": nn.ELU, "relu": nn.ReLU}
 
 
@@ -212,10 +217,10 @@ class PaperMlpPolicy(ActorCriticPolicy):
         hidden: widths of the hidden layers of both networks.
         policy_activation: ``tanh``, ``elu`` or ``relu``.
         value_activation: ``tanh``, ``elu`` or ``relu``.
-        kwargs: SB3's ``ActorCriticPolicy`` arguments.
+        kwargs: SB3's ``ActorCriticPolicy`` arguments, but for ``net_arch`` and ``activation_fn``.
 
     Raises:
-        ValueError: an unknown activation.
+        ValueError: an unknown activation, or an argument of SB3's that those above stand for.
     """
 
     def __init__(
@@ -230,6 +235,9 @@ class PaperMlpPolicy(ActorCriticPolicy):
     ) -> None:
         for name in (policy_activation, value_activation):
             _activation(name)
+        for name, own in INSTEAD.items():
+            if name in kwargs:
+                raise ValueError(f"{name}: PaperMlpPolicy does not use it; expected {own}")
         self.hidden = tuple(hidden)
         self.policy_activation = policy_activation
         self.value_activation = value_activation
@@ -249,7 +257,8 @@ class PaperMlpPolicy(ActorCriticPolicy):
             "policy_activation": self.policy_activation,
             "value_activation": self.value_activation,
         }
-        return {**super()._get_constructor_parameters(), **own}
+        theirs = super()._get_constructor_parameters()
+        return {**{name: theirs[name] for name in theirs if name not in INSTEAD}, **own}
 
 
 PAPER_POLICIES: dict[str, type[BasePolicy]] = {

@@ -16,16 +16,17 @@ import difflib
 import importlib
 import importlib.metadata
 import inspect
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from algos import hyperparameters
-from algos.presets import IMAGE_DOMAINS, Presets, deep_merge, load_presets
+from algos.presets import DOMAINS, IMAGE_DOMAINS, Presets, deep_merge, load_presets
 from algos.schedules import is_schedule
 from algos.signature import schema_of, takes_action_masks
 
@@ -38,6 +39,10 @@ PRESETS_DIRECTORY = Path(__file__).parent / "presets"
 
 class UnknownAgent(ValueError):
     """No agent has this name; the message gives the nearest names."""
+
+
+class UnusableAgent(UnknownAgent):
+    """Another package's agent cannot be used; the message names its entry point and what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ class Agent:
         """Every hyper-parameter as (dotted name, value, source) for a domain."""
         sources = self.presets.sources(domain, preset)
         rows = _flatten(self.resolve(domain, preset))
-        return [(name, value, sources.get(name, "default")) for name, value in rows]
+        return [(name, value, _source_of(name, sources)) for name, value in rows]
 
     def differences(self, domain: str) -> dict[str, dict[str, dict[str, Any]]]:
         """The hyper-parameters whose values differ between the presets that can be used in a domain.
@@ -139,6 +144,7 @@ def get_agent(name: str) -> Agent:
 
     Raises:
         UnknownAgent: no such agent.
+        UnusableAgent: another package's, which cannot be imported or has presets that are none.
     """
     if name in BUILT_IN:
         return _built_in(name)
@@ -149,8 +155,34 @@ def get_agent(name: str) -> Agent:
         nearest = difflib.get_close_matches(name, agent_names(), n=3, cutoff=0.4) or agent_names()
         raise UnknownAgent(f"unknown agent {name!r}; nearest: {', '.join(nearest)}")
     target = entry_points[name].value
-    presets = Presets.plain(getattr(_load(target), "presets", {}), source=target)
-    return _of_class(name, target, presets)
+    where = f"agent {name!r} of the entry point {target!r}"
+    try:
+        agent_class = _load(target)
+    except Exception as error:  # whatever another package's import raises
+        raise UnusableAgent(f"{where}: cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(agent_class, type):
+        raise UnusableAgent(f"{where}: expected a class, got {agent_class!r}")
+    values = getattr(agent_class, "presets", {})
+    _check_presets(where, values, schema_of(agent_class))
+    return _of_class(name, target, Presets.plain(values, source=target))
+
+
+def _check_presets(where: str, values: Any, schema: type[BaseModel]) -> None:
+    """Refuse a class attribute ``presets`` that is not ``{domain: {name: value}}`` of what `schema` knows."""
+    if not isinstance(values, Mapping):
+        raise UnusableAgent(f"{where}: presets: expected {{domain: {{name: value}}}}, got {values!r}")
+    for domain, block in values.items():
+        if domain not in DOMAINS:
+            raise UnusableAgent(f"{where}: presets.{domain}: expected a domain of {', '.join(DOMAINS)}")
+        if not isinstance(block, Mapping):
+            raise UnusableAgent(f"{where}: presets.{domain}: expected {{name: value}}, got {block!r}")
+        try:
+            schema.model_validate(dict(block))
+        except ValidationError as error:
+            for wrong in error.errors(include_url=False):
+                if wrong["type"] != "missing":  # left to the user
+                    key = ".".join(map(str, (domain, *wrong["loc"])))
+                    raise UnusableAgent(f"{where}: presets.{key}: {wrong['msg']}") from None
 
 
 def _built_in(name: str) -> Agent:
@@ -194,13 +226,22 @@ def _files_of(agent_class: type) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(Path(inspect.getfile(base)) for base in own))
 
 
+def _source_of(name: str, sources: Mapping[str, str]) -> str:
+    """Of a dotted name, or of the mapping that a preset set as a whole; else ``default``."""
+    while name not in sources:
+        name, dot, _ = name.rpartition(".")
+        if not dot:
+            return "default"
+    return sources[name]
+
+
 def _differ(values: list[Any]) -> bool:
     return any(value != values[0] for value in values)
 
 
 def _load(target: str) -> type[BaseAlgorithm]:
     module, _, attribute = target.partition(":")
-    agent_class: type[BaseAlgorithm] = getattr(importlib.import_module(module), attribute)
+    agent_class: type[BaseAlgorithm] = operator.attrgetter(attribute)(importlib.import_module(module))
     return agent_class
 
 

@@ -29,6 +29,7 @@ from algos.acktr.critic import (
     GaussNewtonCritic,
     SeparateCritic,
     descend,
+    set_momentum_and_damping,
     set_trust_region,
 )
 from algos.acktr.form import check_policy, check_policy_kwargs, is_joint, weighted_momentum
@@ -51,18 +52,8 @@ from algos.schedules import ScheduleData, named_schedule, value_at
 from algos.validation import unvalidated
 
 CHECKED = (
-    "n_steps",
-    "gamma",
-    "gae_lambda",
-    "ent_coef",
-    "vf_coef",
-    "normalize_advantage",
-    "adaptive_delta",
-    "critic_sigma",
-    "kfac_kwargs",
-    "critic_kwargs",
-    "target_kl",
-    "kl_interval",
+    *("n_steps", "gamma", "gae_lambda", "ent_coef", "vf_coef", "normalize_advantage", "adaptive_delta"),
+    *("critic_sigma", "kfac_kwargs", "critic_kwargs", "target_kl", "kl_interval"),
 )
 """Constructor arguments that :class:`algos.hyperparameters.ACKTR` checks."""
 
@@ -388,11 +379,14 @@ class ACKTR(LightRollouts):
     # ------------------------------------------------------------------------------------ save and load
 
     @classmethod
-    def load(  # type: ignore[override]
+    def load(
         cls,
         path: str | pathlib.Path | io.BufferedIOBase,
         env: GymEnv | None = None,
         device: torch.device | str = "auto",
+        custom_objects: dict[str, Any] | None = None,
+        print_system_info: bool = False,
+        force_reset: bool = True,
         **kwargs: Any,
     ) -> Self:
         """As SB3's ``load``; ``eta_max`` is among the arguments that may be changed.
@@ -403,7 +397,13 @@ class ACKTR(LightRollouts):
         check_format(path)
         if "eta_max" in kwargs:
             kwargs["learning_rate"] = named_schedule("eta_max", kwargs.pop("eta_max"))
-        model: Self = super().load(path, env, device, **kwargs)
+        model: Self = super().load(
+            path, env, device, custom_objects, print_system_info, force_reset, **kwargs
+        )
+        if {"kfac_kwargs", "critic_kwargs"} & (kwargs.keys() | (custom_objects or {}).keys()):
+            options = model._checked_options()
+            set_momentum_and_damping(model.policy.optimizer, options.kfac_kwargs)
+            set_momentum_and_damping(model.critic_optimizer, options.critic_kwargs.kfac_kwargs)
         return model
 
     def _excluded_save_params(self) -> list[str]:

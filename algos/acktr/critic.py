@@ -13,7 +13,7 @@ from torch.nn import functional
 from algos.acktr.guarded_step import step_if
 from algos.acktr.heads import CriticView
 from algos.acktr.update_log import Log, fit_log, step_log
-from algos.hyperparameters import CriticOptions
+from algos.hyperparameters import CriticOptions, KFACOptions
 from algos.kfac import KFAC, Gaussian
 from algos.schedules import named_schedule, value_at
 
@@ -143,6 +143,13 @@ def set_trust_region(optimizer: KFAC, eta_max: float, delta: float | Tensor) -> 
     radius = delta.clamp(min=1e-30) if isinstance(delta, Tensor) else max(delta, 1e-30)
     for group in optimizer.param_groups:
         group.update(lr=eta_max, delta=radius)
+
+
+def set_momentum_and_damping(optimizer: torch.optim.Optimizer | None, options: KFACOptions) -> None:
+    """As `options` say, if it is K-FAC: the state of a saved model brings its own along."""
+    if isinstance(optimizer, KFAC):
+        for group in optimizer.param_groups:
+            group.update(momentum=options.momentum, damping=options.damping)
 
 
 def descend(optimizer: KFAC, loss: Tensor) -> None:

@@ -6,11 +6,15 @@ either since it shares nothing with the actor or since its norm is Euclidean (se
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
+import numpy as np
+import torch
+from gymnasium import spaces
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from algos.acktr.heads import ActorView, CriticView, shares_parameters
+from algos.acktr.heads import ActorView, CriticView, action_distribution, shares_parameters
 from algos.device_rollouts import PLAIN_DISTRIBUTIONS
 from algos.hyperparameters import ACKTR, EUCLIDEAN_ONLY, GAUSS_NEWTON_ONLY, CriticOptions
 from algos.options import changed
@@ -41,8 +45,9 @@ def check_policy(policy: ActorCriticPolicy) -> None:
     """Refuse a policy whose Fisher matrix ACKTR cannot form.
 
     Raises:
-        ValueError: the action distribution is none of SB3's four plain ones, or a trainable parameter lies
-            outside the path from observations to actions and values (a recurrent policy).
+        ValueError: the action distribution is none of SB3's four plain ones, a trainable parameter lies
+            outside the path from observations to actions and values (a recurrent policy), or a method of the
+            policy's own computes something else than its layers in a row.
     """
     name, distribution = type(policy).__name__, policy.action_dist
     if type(distribution) not in PLAIN_DISTRIBUTIONS:
@@ -60,6 +65,42 @@ def check_policy(policy: ActorCriticPolicy) -> None:
             f"policy: ACKTR would never train {unseen[0]} of {name}, which lies outside the extractor, "
             "latent and output layers of actor and critic"
         )
+    if not _is_its_layers(policy):
+        raise ValueError(
+            f"policy: {name} computes something else from an observation than its extractor, latent and "
+            "output layers do in a row, which is what ACKTR trains; expected no other methods of its own"
+        )
+
+
+@torch.no_grad()
+def _is_its_layers(policy: ActorCriticPolicy, n: int = 4) -> bool:
+    """Whether views and policy agree on `n` observations and actions, none of them by torch's generator."""
+    training = policy.training
+    policy.set_training_mode(False)
+    seen, done = copy.deepcopy((policy.observation_space, policy.action_space))
+    seen.seed(0)
+    done.seed(0)
+    rows = [_observation(seen) for _ in range(n)]
+    parts = seen.spaces if isinstance(seen, spaces.Dict) else ()
+    stacked: Any = {key: np.stack([row[key] for row in rows]) for key in parts} or np.stack(rows)
+    observations: Any = policy.obs_to_tensor(stacked)[0]
+    choices = np.stack([done.sample() - getattr(done, "start", 0) for _ in range(n)])
+    actions = torch.as_tensor(choices, device=policy.device).reshape(n, -1)
+    actions = actions.flatten() if isinstance(done, spaces.Discrete) else actions.float()
+    values, log_probs, _ = policy.evaluate_actions(observations, actions)
+    ours = action_distribution(policy, ActorView(policy)(observations)).log_prob(actions)
+    pairs = ((ours, log_probs), (CriticView(policy)(observations).flatten(), values.flatten()))
+    policy.set_training_mode(training)
+    return all(torch.allclose(a, b, rtol=1e-4, atol=1e-4, equal_nan=True) for a, b in pairs)
+
+
+def _observation(space: spaces.Space[Any]) -> Any:
+    """An observation of moderate size, where a space's bounds may be the largest floats there are."""
+    if isinstance(space, spaces.Dict):
+        return {key: _observation(part) for key, part in space.spaces.items()}
+    if isinstance(space, spaces.Box) and space.dtype != np.uint8:
+        return space.np_random.random(space.shape).clip(space.low, space.high).astype(space.dtype)
+    return space.sample()
 
 
 def is_joint(policy: ActorCriticPolicy, options: ACKTR) -> bool:

@@ -29,7 +29,7 @@ def algos(
     if name is None:
         for option in [option for option, given in (("--preset", preset), ("--explain", explain)) if given]:
             raise SpecError(f"{option}: expected an agent's name with it, as in harness algos acktr {option}")
-        _list([get_agent(known) for known in agent_names()], as_json)
+        _list(agent_names(), as_json)
     elif explain and preset is not None:
         raise SpecError("--explain: shows all presets side by side; expected no --preset with it")
     elif explain:
@@ -38,7 +38,16 @@ def algos(
         _show(get_agent(name), preset, as_json)
 
 
-def _list(agents: list[Agent], as_json: bool) -> None:
+def _list(names: list[str], as_json: bool) -> None:
+    """The agents that can be used; those of other packages that cannot are named on stderr."""
+    from algos.registry import UnusableAgent, get_agent
+
+    agents = []
+    for name in names:
+        try:
+            agents.append(get_agent(name))
+        except UnusableAgent as error:
+            typer.echo(f"harness: {error}", err=True)
     if as_json:
         print_json(
             [{"name": agent.name, "class": agent.target, "presets": agent.preset_names()} for agent in agents]

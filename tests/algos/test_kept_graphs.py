@@ -234,9 +234,16 @@ def test_networks_that_may_differ_in_training_run_twice(change: Callable[[ActorC
     assert seen == {True: N_ENVS * N_STEPS, False: N_ENVS * (N_STEPS + 1)}
 
 
+class OwnFeatures(PaperCnnPolicy):
+    def extract_features(self, obs: Any, features_extractor: Any = None) -> Any:
+        return super().extract_features(255 - obs, features_extractor)
+
+
 def test_few_environments_and_policies_of_other_kinds_run_twice() -> None:
     assert not can_keep_graphs(agent(A2C, n_envs=2).policy, 2)
     apart = agent(A2C, policy_kwargs={"share_features_extractor": False})
     assert not can_keep_graphs(apart.policy, N_ENVS)
     vectors = A2C("MlpPolicy", make_vec_env("CartPole-v1", N_ENVS), device="cpu")
     assert not can_keep_graphs(vectors.policy, N_ENVS)
+    own = A2C(OwnFeatures, make_vec_env(Images, N_ENVS), device="cpu")
+    assert not can_keep_graphs(own.policy, N_ENVS)

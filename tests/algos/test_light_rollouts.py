@@ -13,7 +13,9 @@ from stable_baselines3 import A2C as StockA2C
 from stable_baselines3 import PPO as StockPPO
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.distributions import Distribution
 from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import nn
 
 from algos.a2c import A2C
@@ -33,7 +35,7 @@ class ShortPendulum(gymnasium.Wrapper[Any, Any, Any, Any]):
         super().__init__(gymnasium.make("Pendulum-v1", max_episode_steps=7))
 
 
-def a2c(cls: type[Any], env: str | type[Any], n_envs: int = 2, **kwargs: Any) -> Any:
+def a2c(cls: type[Any], env: Any, n_envs: int = 2, **kwargs: Any) -> Any:
     venv = make_vec_env(env, n_envs=n_envs, seed=1)
     return cls("MlpPolicy", venv, seed=1, device="cpu", n_steps=16, gae_lambda=0.9, **kwargs)
 
@@ -194,3 +196,75 @@ def test_a_whole_batch_holds_each_timestep_once_with_its_columns() -> None:
     assert sorted(torch.cat([part.returns for part in minibatches]).tolist()) == sorted(
         batch.returns.tolist()
     )
+
+
+class Residual(nn.Module):
+    """An mlp_extractor whose latents are more than its two networks' outputs."""
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+        self.policy_net = nn.Sequential(nn.Linear(n_features, n_features), nn.Tanh())
+        self.value_net = nn.Sequential(nn.Linear(n_features, n_features), nn.Tanh())
+        self.latent_dim_pi = self.latent_dim_vf = n_features
+
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.forward_actor(features), self.forward_critic(features)
+
+    def forward_actor(self, features: torch.Tensor) -> torch.Tensor:
+        return features + self.policy_net(features)
+
+    def forward_critic(self, features: torch.Tensor) -> torch.Tensor:
+        return features + self.value_net(features)
+
+
+class OwnLatents(ActorCriticPolicy):
+    def _build_mlp_extractor(self) -> None:
+        self.mlp_extractor = Residual(self.features_dim)  # type: ignore[assignment]
+
+
+class OwnFeatures(ActorCriticPolicy):
+    def extract_features(self, obs: Any, features_extractor: Any = None) -> Any:
+        return super().extract_features(2 * obs, features_extractor)
+
+
+class OwnDistribution(ActorCriticPolicy):
+    def _get_action_dist_from_latent(self, latent_pi: torch.Tensor) -> Distribution:
+        return super()._get_action_dist_from_latent(-latent_pi)
+
+
+@pytest.mark.parametrize("policy", [OwnLatents, OwnFeatures, OwnDistribution])
+def test_a_policy_with_methods_of_its_own_acts_by_them(policy: type[ActorCriticPolicy]) -> None:
+    stock, ours = (
+        cls(policy, "CartPole-v1", n_steps=16, batch_size=16, seed=1, device="cpu").learn(64)
+        for cls in (StockPPO, PPO)
+    )
+    for theirs, mine in zip(stock.policy.parameters(), ours.policy.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", [OwnLatents, OwnFeatures, OwnDistribution])
+def test_acktr_refuses_a_policy_that_is_not_its_layers_in_a_row(policy: type[ActorCriticPolicy]) -> None:
+    with pytest.raises(ValueError, match=f"policy: {policy.__name__} computes something else"):
+        ACKTR(policy, "Pendulum-v1", n_steps=16)
+
+
+class Actions(gymnasium.Env[Any, Any]):
+    """Takes actions of any shape and checks it."""
+
+    observation_space = spaces.Box(-1, 1, (3,))
+
+    def __init__(self, shape: tuple[int, ...] = (2, 2)) -> None:
+        self.action_space = spaces.Box(-1, 1, shape)
+
+    def reset(self, **kwargs: Any) -> Any:
+        return np.zeros(3, np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        assert self.action_space.contains(action)
+        return np.zeros(3, np.float32), 0.0, False, False, {}
+
+
+@pytest.mark.parametrize("cls", [A2C, ACKTR])
+@pytest.mark.parametrize("shape", [(), (2, 1), (2, 2)])
+def test_actions_have_the_shape_of_their_space(cls: type[Any], shape: tuple[int, ...]) -> None:
+    assert a2c(cls, lambda: Actions(shape)).learn(64).num_timesteps == 64

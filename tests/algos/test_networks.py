@@ -226,3 +226,11 @@ def test_a_policy_rebuilds_itself_from_its_own_file(tmp_path: object) -> None:
     again = PaperMlpPolicy.load(path)
     observations = torch.randn(3, 11)
     assert torch.equal(policy.predict_values(observations), again.predict_values(observations))
+
+
+@pytest.mark.parametrize(("name", "value"), [("net_arch", [256, 256]), ("activation_fn", nn.ReLU)])
+def test_arguments_that_the_paper_mlp_does_not_use_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(
+        ValueError, match=f"{name}: PaperMlpPolicy does not use it; expected (hidden|policy_act)"
+    ):
+        A2C("PaperMlpPolicy", "Pendulum-v1", policy_kwargs={name: value})

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.metadata
 import importlib.util
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import ValidationError
 
+from algos import registry
 from algos.presets import UnknownPreset
-from algos.registry import LIBRARY, UnknownAgent, agent_names, get_agent
+from algos.registry import LIBRARY, UnknownAgent, UnusableAgent, agent_names, get_agent
 from algos.signature import SET_BY_THE_RUNNER, schema_of
+from harness.commands.algos import algos as algos_command
 
 BUILT_IN = ["acktr", "a2c", "trpo"]
 DOMAINS = ["atari", "atari-sticky", "mujoco", "mujoco-pixels", "gym"]
@@ -252,3 +257,63 @@ def test_an_agents_code_is_its_class_and_what_that_inherits_from_its_own_package
         "off_policy_algorithm.py",
         "base_class.py",
     ]
+
+
+def entry_point(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    point = importlib.metadata.EntryPoint(name, value, registry.ENTRY_POINT_GROUP)
+    monkeypatch.setattr(registry, "_entry_points", lambda: {name: point})
+
+
+class Wrong:
+    """Agents whose presets are wrong in one way each."""
+
+    class NoMapping(Plain):
+        presets: ClassVar[Any] = ["mujoco"]
+
+    class NoDomain(Plain):
+        presets: ClassVar[Any] = {"mujco": {"n_steps": 8}}
+
+    class NoName(Plain):
+        presets: ClassVar[Any] = {"mujoco": {"n_stepz": 8}}
+
+    no_class = staticmethod(print)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("no_such_module:Agent", "cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'"),
+        (f"{__name__}:Nothing", "cannot be loaded: AttributeError"),
+        (f"{__name__}:Wrong.no_class", "expected a class, got"),
+        (f"{__name__}:Wrong.NoMapping", "presets: expected {domain: {name: value}}, got ['mujoco']"),
+        (f"{__name__}:Wrong.NoDomain", "presets.mujco: expected a domain of atari, "),
+        (f"{__name__}:Wrong.NoName", "presets.mujoco.n_stepz: Extra inputs are not permitted"),
+    ],
+)
+def test_an_agent_of_another_package_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], value: str, message: str
+) -> None:
+    entry_point(monkeypatch, value, value)  # its own name, since agents are cached by name
+    with pytest.raises(
+        UnusableAgent, match=re.escape(f"agent {value!r} of the entry point {value!r}: {message}")
+    ):
+        get_agent(value)
+    algos_command()
+    told = capsys.readouterr()
+    assert message in told.err
+    assert "acktr" in told.out
+
+
+class Nested(Plain):
+    """Sets a mapping as a whole."""
+
+    presets: ClassVar[Any] = {"mujoco": {"policy_kwargs": {"net_arch": [8]}}}
+
+    def __init__(self, policy: str, env: object, policy_kwargs: dict[str, Any] | None = None) -> None: ...
+
+
+def test_a_mapping_that_a_preset_sets_has_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry_point(monkeypatch, "nested-preset", f"{__name__}:Nested")
+    assert ("policy_kwargs.net_arch", [8], f"{__name__}:Nested") in get_agent("nested-preset").explain(
+        "mujoco"
+    )

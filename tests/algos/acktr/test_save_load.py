@@ -129,6 +129,29 @@ def test_options_may_change_on_loading(make_toy: Any, tmp_path: Path) -> None:
     assert model.lr_schedule(1.0) == 0.25
 
 
+@pytest.mark.parametrize("by", ["argument", "custom object"])
+def test_momentum_and_damping_change_on_loading(make_toy: Any, tmp_path: Path, by: str) -> None:
+    env = make_toy(VECTOR, TORQUES)
+    agent(env, "PaperMlpPolicy").learn(16).save(tmp_path / "model")
+    options = {
+        "kfac_kwargs": {"damping": 0.5, "momentum": 0.25},
+        "critic_kwargs": {"kfac_kwargs": {"damping": 0.125, "momentum": 0.5}},
+    }
+    if by == "argument":
+        model = ACKTR.load(tmp_path / "model", env, "cpu", **options)
+    else:
+        model = ACKTR.load(tmp_path / "model", env, "cpu", options)  # the fourth argument, as in SB3
+    model.learn(16)
+    for optimizer, damping, momentum in (
+        (model.policy.optimizer, 0.5, 0.25),
+        (model.critic_optimizer, 0.125, 0.5),
+    ):
+        assert (optimizer.param_groups[0]["damping"], optimizer.param_groups[0]["momentum"]) == (
+            damping,
+            momentum,
+        )
+
+
 def test_what_is_saved_can_be_chosen(make_toy: Any, tmp_path: Path) -> None:
     model = agent(make_toy(VECTOR, TORQUES)).learn(16)
     model.save(tmp_path / "model", exclude=["ep_info_buffer"], include=["_last_obs"])
