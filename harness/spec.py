@@ -62,7 +62,8 @@ WholeNumber = Annotated[int, BeforeValidator(whole_number)]
 Timesteps = Annotated[WholeNumber, Field(gt=0, le=MAX_TIMESTEPS)]
 Seed = Annotated[int, Field(strict=True, ge=0, le=MAX_SEED)]
 NAME_PATTERN = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]*\Z")
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=100)]
+MAX_NAME = 100
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=MAX_NAME)]
 """A name that is one path component: letters, digits, '.', '_' and '-', not beginning with a dot."""
 
 
@@ -70,6 +71,8 @@ def check_name(sweep: str) -> None:
     """Raise :class:`SpecError` unless ``sweep`` can be a sweep's name."""
     if not NAME_PATTERN.match(sweep):
         raise SpecError(f"{sweep!r}: is no sweep's name; expected letters, digits, '.', '_' and '-' only")
+    if len(sweep) > MAX_NAME:
+        raise SpecError(f"{sweep!r}: is no sweep's name; expected at most {MAX_NAME} characters")
 
 
 class RunSpec(BaseModel):

@@ -26,17 +26,19 @@ def cancel(
             {
                 "sweep": sweep,
                 "supervisor": done.supervisor,
+                "single_runs": list(done.single),
                 "jobs": list(done.jobs),
                 "runs": done.n_runs,
                 "remaining": list(done.remaining),
             }
         )
     else:
-        if done.supervisor is not None:
-            typer.echo(f"stopped process {done.supervisor}")
+        for process in (done.supervisor, *done.single):
+            if process is not None:
+                typer.echo(f"stopped process {process}")
         if done.jobs or done.n_runs:
             typer.echo(f"cancelled {counted(len(done.jobs), 'job')} and {counted(done.n_runs, 'run')}")
-        if done.supervisor is None and not done.n_runs:
+        if done.supervisor is None and not done.single and not done.n_runs:
             typer.echo("nothing to cancel: nothing runs or waits")
         if done.remaining:
             typer.echo(f"still there: {', '.join(done.remaining)}", err=True)

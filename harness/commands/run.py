@@ -46,7 +46,7 @@ def run(
     An interrupted one goes on from its newest checkpoint.
     """
     from harness.runner.lock import lock
-    from harness.spec import NAME_PATTERN, SpecError
+    from harness.spec import MAX_NAME, NAME_PATTERN, SpecError
     from harness.sweep.plan import make_plan
     from harness.sweep.worker import runner_command
     from harness.tracking.settings import TrackingBlock
@@ -55,6 +55,8 @@ def run(
         raise SpecError(
             f"--name {name}: expected letters, digits, '.', '_' and '-' only, not beginning with a dot"
         )
+    if len(name) > MAX_NAME:
+        raise SpecError(f"--name {name}: expected at most {MAX_NAME} characters")
     tracked = tracking(TrackingBlock(), wandb, tensorboard)
     spec = spec_from(file, algo, env, seed, timesteps, preset, protocol, assignments or [])
     plan = make_plan([spec], runs_dir, name)

@@ -90,6 +90,8 @@ def sweep(
     content = replace(content, tracking=tracking(content.tracking, wandb, tensorboard))
     target = cluster(backend, content.name, runs_dir)
     stage = next_stage(content, runs_dir)
+    if fresh:
+        stage = replace(stage, plan=replace(stage.plan, runs=tuple(_anew(stage.plan.runs))))
     plan = stage.plan
     if dry_run:
         most = _price(stage.at_most, runs_dir, jobs, target, fresh) if stage.record else None
@@ -167,7 +169,13 @@ def run_here(
         allow_code_change=allow_code_change,
         tensorboard=content.tracking.tensorboard,
     )
+    runs = _anew(runs) if fresh else runs
     return execute(runs, command, jobs, as_json, content.tracking.wandb)
+
+
+def _anew(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
+    """``runs``, none of which goes on from a shorter one."""
+    return [replace(run, shorter=None) for run in runs]
 
 
 def submit(

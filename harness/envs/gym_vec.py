@@ -68,8 +68,13 @@ class GymVecEnv(HarnessVecEnv):
         super().__init__(env_id, n_envs, space, action_space, seed=seed, training=training)
 
     def close(self) -> None:
+        """Close all; what one raises then is logged, since it must not undo what was done in it."""
         for env in self.envs:
-            env.close()
+            try:
+                env.close()
+            except (Exception, SystemExit) as error:  # whatever another package's environment raises
+                raised = " ".join(f"{type(error).__name__}: {error}".split())
+                logging.getLogger(__name__).warning("%s: close() raised %s", self.env_id, raised)
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
         return [self.envs[index].get_wrapper_attr(attr_name) for index in self._select(indices)]

@@ -11,13 +11,15 @@ from pathlib import Path
 
 from harness.spec import SpecError
 
+LOCK = ".lock"
+
 
 class Locked(SpecError):
     """Another process holds the lock."""
 
 
 @contextmanager
-def lock(directory: Path, what: str, name: str = ".lock") -> Iterator[None]:
+def lock(directory: Path, what: str, name: str = LOCK) -> Iterator[None]:
     """Hold ``directory/<name>``; the directory is made where it is missing.
 
     Args:

@@ -6,7 +6,6 @@ import io
 import sys
 import time
 from contextlib import suppress
-from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
@@ -136,7 +135,7 @@ class OnPolicySession(Session):
         self.checkpoint_seconds = checkpoint_seconds
         self.resumed = checkpoint is not None
         self.saved_at = checkpoint.timesteps if checkpoint else None
-        self.rows = ProgressRows(_log_interval(spec))
+        self.rows = ProgressRows(_log_interval(spec.n_timesteps, agent))
         if checkpoint:
             self._bring_back(checkpoint)
 
@@ -202,8 +201,7 @@ class OnPolicySession(Session):
         return cost
 
 
-def _log_interval(spec: RunSpec) -> int:
+def _log_interval(n_timesteps: int, agent: OnPolicyAlgorithm) -> int:
     """Rollouts of an on-policy agent between rows of ``progress.csv``."""
-    settings: dict[str, Any] = spec.hyperparameters
-    batch_size = int(settings["n_envs"]) * int(settings["n_steps"])
-    return max(1, min(LOG_TIMESTEPS, spec.n_timesteps // 200) // batch_size)
+    batch_size = agent.n_envs * agent.n_steps  # n_steps need not be a hyper-parameter of another's agent
+    return max(1, min(LOG_TIMESTEPS, n_timesteps // 200) // batch_size)

@@ -1,4 +1,4 @@
-"""Ends what is running or queued of a sweep: its local supervisor and its jobs."""
+"""Ends what is running or queued of a sweep: its local supervisor, single runs, and its jobs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.runner.lock import Locked, lock
+from harness.records import find_runs
+from harness.runner.lock import LOCK, Locked, lock
 from harness.spec import SpecError
 from harness.sweep.retry import check_sweep
 from harness.sweep.slurm.commands import SlurmError, cancel_jobs
 from harness.sweep.slurm.submissions import Jobs, note_cancellation, relative
+from harness.sweep.state import found_state
 
 WAIT_SECONDS = 120.0
 AGAIN_SECONDS = 10.0
@@ -34,12 +36,14 @@ class Cancelled:
         jobs: ids of the jobs that were taken out of the queue or ended.
         n_runs: runs that jobs held.
         remaining: jobs that were still there when the wait was over.
+        single: process ids of the `harness run`s that were stopped.
     """
 
     supervisor: int | None
     jobs: tuple[str, ...]
     n_runs: int
     remaining: tuple[str, ...] = ()
+    single: tuple[int, ...] = ()
 
 
 def cancel_sweep(runs_dir: Path, sweep: str, wait: float = WAIT_SECONDS) -> Cancelled:
@@ -56,12 +60,13 @@ def cancel_sweep(runs_dir: Path, sweep: str, wait: float = WAIT_SECONDS) -> Canc
     """
     check_sweep(runs_dir, sweep)
     directory = runs_dir / sweep
-    supervisor = _stop_supervisor(directory, sweep, wait)
+    supervisor = _stop_supervisor(directory, f"sweep {sweep!r}", wait)
+    single = _stop_single_runs(directory, wait)
     try:
         note_cancellation(directory)
     except OSError as error:
         raise SpecError(f"{directory}: cannot be written ({error.strerror}); nothing is cancelled") from None
-    return replace(_end_jobs(directory, wait), supervisor=supervisor)
+    return replace(_end_jobs(directory, wait), supervisor=supervisor, single=single)
 
 
 def cancel_runs(jobs: Jobs, only: Iterable[Path] | None) -> Cancelled:
@@ -109,9 +114,19 @@ def _end_jobs(directory: Path, wait: float) -> Cancelled:
         time.sleep(0.5)
 
 
-def _stop_supervisor(directory: Path, sweep: str, wait: float) -> int | None:
+def _stop_single_runs(directory: Path, wait: float) -> tuple[int, ...]:
+    """Stop what `harness run` has under way; it locks the run's directory, not the sweep's."""
+    stopped = [
+        _stop_supervisor(record.directory, f"run {record.directory}", wait)
+        for record in find_runs(directory)
+        if (record.directory / LOCK).exists() and found_state(record)[0] == "running"
+    ]
+    return tuple(pid for pid in stopped if pid is not None)
+
+
+def _stop_supervisor(directory: Path, what: str, wait: float) -> int | None:
     try:
-        with lock(directory, f"sweep {sweep!r}"):
+        with lock(directory, what):
             return None
     except Locked as held:
         match = _HOLDER.search(str(held))
@@ -123,7 +138,7 @@ def _stop_supervisor(directory: Path, sweep: str, wait: float) -> int | None:
     while time.monotonic() < deadline:
         time.sleep(0.2)
         try:
-            with lock(directory, f"sweep {sweep!r}"):
+            with lock(directory, what):
                 return pid
         except Locked:
             continue

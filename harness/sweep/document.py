@@ -16,11 +16,12 @@ from pydantic import (
     Field,
     JsonValue,
     Tag,
+    ValidationInfo,
 )
 
 from harness.envs.protocol import PROTOCOL_NAMES
 from harness.looks import Correction, Spending, Statistic
-from harness.spec import NAME_PATTERN, Name, Seed, Timesteps, WholeNumber
+from harness.spec import MAX_SEED, NAME_PATTERN, Name, Seed, Timesteps, WholeNumber
 from harness.sweep.problems import did_you_mean
 from harness.tracking.settings import TrackingBlock
 
@@ -128,6 +129,13 @@ class AlgoBlock(_Block):
     ] = Field(default_factory=dict)
 
 
+def _last_seed(count: int, info: ValidationInfo) -> int:
+    last = info.data.get("start", 0) + count - 1
+    if last > MAX_SEED:
+        raise ValueError(f"expected the last seed at most {MAX_SEED}, got {last}")
+    return count
+
+
 class SeedRange(_Block):
     """Seeds in a row.
 
@@ -137,7 +145,7 @@ class SeedRange(_Block):
     """
 
     start: Seed
-    count: Annotated[WholeNumber, Field(gt=0, le=MAX_SEEDS)]
+    count: Annotated[WholeNumber, Field(gt=0, le=MAX_SEEDS), AfterValidator(_last_seed)]
 
 
 class SeedsUntilDecided(_Block):
@@ -155,7 +163,7 @@ class SeedsUntilDecided(_Block):
 
     start: Seed = 0
     min: Annotated[WholeNumber, Field(gt=0)]
-    max: Annotated[WholeNumber, Field(gt=0, le=1000)]
+    max: Annotated[WholeNumber, Field(gt=0, le=1000), AfterValidator(_last_seed)]
     step: Annotated[WholeNumber, Field(gt=0)] = 2
     until: Literal["decided"]
 

@@ -20,7 +20,7 @@ from algos.registry import Agent, UnknownAgent, get_agent
 from harness.envs.names import UnknownEnvironment, canonical_env_id
 from harness.envs.protocol import Protocol, WrongProtocol, protocol_class
 from harness.looks import Rule
-from harness.spec import NAME_PATTERN, RunSpec, SpecError
+from harness.spec import MAX_NAME, NAME_PATTERN, RunSpec, SpecError
 from harness.sweep.document import FULL, AlgoBlock, EnvBlock, SweepSpec
 from harness.sweep.masks import NoActionMasks, check_masks
 from harness.sweep.problems import did_you_mean, first_problem, shown
@@ -189,6 +189,8 @@ class _Expansion:
         if not NAME_PATTERN.match(label):
             expected = "letters, digits, '.', '_' and '-' only, not beginning with a dot"
             raise self.document.error(path, f"expected {expected}, got {label!r}")
+        if len(label) > MAX_NAME:
+            raise self.document.error(path, f"expected at most {MAX_NAME} characters, got {len(label)}")
         return _Algo(label, path, block, agent)
 
     def _points(self, algo: _Algo) -> list[list[_Choice]]:

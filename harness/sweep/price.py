@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from harness.provenance import cpu_model
-from harness.records import RunRecord
+from harness.records import RecordError, RunRecord
 from harness.spec import RunSpec
 from harness.sweep.plan import PlannedRun
 from harness.sweep.slurm.packing import START_SECONDS, Packing, makespan
@@ -183,13 +183,16 @@ def _candidates(runs_dir: Path, env_ids: set[str], profile: Profile | None) -> I
         if profile is not None:
             if not (sweep / FOLDER).is_dir():
                 continue
-            submitted = {
-                run
-                for submission in read_submissions(sweep)
-                if submission.content["profile"] == profile.name
-                for share in submission.content["shares"]
-                for run in share["runs"]
-            }
+            try:
+                submitted = {
+                    run
+                    for submission in read_submissions(sweep)
+                    if submission.content["profile"] == profile.name
+                    for share in submission.content["shares"]
+                    for run in share["runs"]
+                }
+            except (RecordError, KeyError, TypeError):
+                continue
         for name in sorted(directories):
             for setting in sorted(sweep.glob(f"*/{name}/*")):
                 seeds = sorted(setting.glob("seed-*"))[:SAMPLES]

@@ -40,16 +40,24 @@ def runner_command(
     """The command that trains one run: ``python -m harness.runner RUN_DIR --device DEVICE ...``.
 
     Args:
-        device, checkpoint_seconds, fresh, allow_code_change, tensorboard: see :func:`runner_options`.
+        device, checkpoint_seconds, allow_code_change, tensorboard: see :func:`runner_options`.
+        fresh: as there; a run whose worker crashed after it had begun anew goes on from its own checkpoints.
     """
-    options = runner_options(
-        device,
-        checkpoint_seconds=checkpoint_seconds,
-        fresh=fresh,
-        allow_code_change=allow_code_change,
-        tensorboard=tensorboard,
-    )
-    return lambda directory: [sys.executable, "-m", "harness.runner", str(directory), *options]
+    attempts: dict[Path, int] = {}
+
+    def command(directory: Path) -> list[str]:
+        record = RunRecord(directory)
+        before = len(record.attempts) if fresh and record.run_file.exists() else 0
+        options = runner_options(
+            device,
+            checkpoint_seconds=checkpoint_seconds,
+            fresh=fresh and attempts.setdefault(directory, before) == before,
+            allow_code_change=allow_code_change,
+            tensorboard=tensorboard,
+        )
+        return [sys.executable, "-m", "harness.runner", str(directory), *options]
+
+    return command
 
 
 def runner_options(

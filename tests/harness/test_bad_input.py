@@ -84,6 +84,24 @@ CASES = [
     # seeds
     Bad("seeds zero", good(seeds="0"), f"{YAML}:3: seeds: ", ("expected a number > 0, got 0",)),
     Bad("seeds negative", good(seeds="-2"), f"{YAML}:3: seeds: ", ("> 0, got -2",)),
+    Bad(
+        "seeds too far",
+        good(seeds="{start: 4294967294, count: 3}"),
+        f"{YAML}:3: seeds.count: ",
+        ("the last seed at most 4294967295, got 4294967296",),
+    ),
+    Bad(
+        "sequential seeds too far",
+        good(seeds="{start: 4294967290, min: 3, max: 10, until: decided}"),
+        f"{YAML}:3: seeds.max: ",
+        ("the last seed at most 4294967295, got 4294967299",),
+    ),
+    Bad(
+        "label too long",
+        good(algos="{" + "a" * 101 + ": {algo: a2c}}"),
+        f"{YAML}:5: algos.",
+        ("expected at most 100 characters, got 101",),
+    ),
     Bad("seeds half", good(seeds="1.5"), f"{YAML}:3: seeds: ", ("a count, a list", "got 1.5")),
     Bad("seeds text", good(seeds="a"), f"{YAML}:3: seeds: ", ("a count, a list", 'got "a"')),
     Bad("seeds true", good(seeds="true"), f"{YAML}:3: seeds: ", ("a count, a list", "got true")),

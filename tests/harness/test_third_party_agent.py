@@ -24,6 +24,7 @@ version = "1.0"
 
 [project.entry-points."harness.algos"]
 reinforce = "tiny_agents:Reinforce"
+steady = "tiny_agents:Steady"
 
 [tool.setuptools]
 py-modules = ["tiny_agents"]
@@ -39,6 +40,13 @@ class Reinforce(A2C):
 
     def __init__(self, policy, env, learning_rate=1e-3, n_steps: int = 32, gamma=0.99, **runner):
         super().__init__(policy, env, learning_rate, n_steps, gamma, vf_coef=0.0, **runner)
+
+
+class Steady(A2C):
+    """A2C whose rollouts have one length."""
+
+    def __init__(self, policy, env, learning_rate=1e-3, **runner):
+        super().__init__(policy, env, learning_rate, n_steps=16, **runner)
 '''
 SWEEP = """
 n_timesteps: 512
@@ -46,6 +54,7 @@ seeds: 1
 envs: [CartPole-v1]
 algos:
   reinforce: {grid: {learning_rate: [1e-2, lin_1e-2]}}
+  steady:
   a2c: {hyperparameters: {n_envs: 2}}
 """
 
@@ -97,12 +106,12 @@ def test_it_is_swept_and_reported_like_a_built_in_one(harness: Harness, tmp_path
     states = [
         json.loads(path.read_text())["state"] for path in tmp_path.glob("runs/tiny/*/*/*/*/status.json")
     ]
-    assert states == ["done"] * 3
+    assert states == ["done"] * 4
     spec = json.loads(next(tmp_path.glob("runs/tiny/reinforce/*/*/*/run.json")).read_text())["spec"]
     assert spec["hyperparameters"]["n_envs"] == 2
     assert spec["hyperparameters"]["gamma"] == 0.99
     rows = json.loads(harness("report", "tiny", "--json").stdout)["rows"]
-    assert len(rows) == 3
+    assert len(rows) == 4
 
 
 def test_its_unknown_keys_are_refused(harness: Harness, tmp_path: Path) -> None:

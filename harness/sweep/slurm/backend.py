@@ -60,7 +60,10 @@ class Target:
         """
         n_queued = 0
         if self.profile.max_jobs is not None:
-            n_queued = len(read_queue([current_user()]).states)
+            queue = read_queue([current_user()])
+            if not (queue.answered or dry):
+                raise SlurmError("squeue does not answer; expected it to, to stay below max_jobs")
+            n_queued = len(queue.states)
         try:
             limit = max_array_size()
         except SlurmError:

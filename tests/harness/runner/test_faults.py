@@ -63,6 +63,10 @@ class Faulty(gymnasium.Env[np.ndarray, int]):
             seen = float("nan")
         return np.array([seen, action], dtype=np.float32), reward, self.taken % 10 == 0, False, {}
 
+    def close(self) -> None:
+        if self.fault == "close":
+            raise RuntimeError("the window is gone")
+
 
 @pytest.fixture
 def faulty(make_run: MakeRun) -> Iterator[Callable[[str], RunRecord]]:
@@ -112,6 +116,16 @@ def test_an_environment_that_cannot_be_replayed_is_not_resumed_in_silence(
     assert "playing episode" in error
     assert error.endswith("cannot be continued exactly, --fresh starts it again from zero")
     assert attempt(record, fresh=True) == ExitCode.DONE
+
+
+def test_an_environment_that_cannot_be_closed_undoes_nothing(
+    faulty: Callable[[str], RunRecord], attempt: Attempt, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = faulty("close")
+    assert attempt(record, stop_at=75) == ExitCode.PREEMPTED
+    assert attempt(record) == ExitCode.DONE
+    assert record.status()["state"] == "done"
+    assert "FaultyClose-v0: close() raised RuntimeError: the window is gone" in caplog.text
 
 
 def test_what_is_registered_as_nondeterministic_is_not_called_exact(

@@ -51,6 +51,17 @@ def test_an_extended_run_equals_a_whole_one(tmp_path: Path, monkeypatch: pytest.
     assert short.status()["timesteps"] == 480
 
 
+def test_fresh_does_not_go_on_from_a_shorter_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_sweep(160, "runs")
+    Path("s.yaml").write_text(SWEEP.format(320))
+    said = CliRunner().invoke(app, ["sweep", "s.yaml", "--fresh"]).stdout
+    assert "goes on from" not in said
+    longer = next(record for record in find_runs(Path("runs")) if record.spec["n_timesteps"] == 320)
+    assert "extends" not in longer.content()
+    assert [attempt["resumed_at"] for attempt in longer.attempts] == [0]
+
+
 def finished(spec: RunSpec, tmp_path: Path, checkpoint: bool = True) -> RunRecord:
     record = RunRecord(spec.directory(tmp_path / "runs", "s"))
     record.create(spec.to_json(), "s")

@@ -168,6 +168,17 @@ def test_a_workers_options() -> None:
     ]
 
 
+def test_a_crashed_run_does_not_begin_anew_twice(tmp_path: Path) -> None:
+    record = RunRecord(tmp_path / "run")
+    record.create({"n_timesteps": 10}, None)
+    record.begin_attempt({})
+    command = runner_command("cpu", fresh=True)
+    assert "--fresh" in command(record.directory)
+    assert "--fresh" in command(record.directory)  # the first died before it had begun
+    record.begin_attempt({})
+    assert "--fresh" not in command(record.directory)
+
+
 def test_thread_limits_are_one_unless_set(
     fake_run: MakeRun, fake_command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

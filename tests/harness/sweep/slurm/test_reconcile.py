@@ -96,6 +96,22 @@ def test_what_only_a_further_call_will_do_is_said(place: Path) -> None:
     )
 
 
+def test_nothing_is_submitted_beyond_a_max_jobs_that_cannot_be_known(place: Path, fake_slurm: Path) -> None:
+    with Path("p.yaml").open("a") as profile:
+        profile.write("max_jobs: 3\n")
+    (fake_slurm / "squeue.txt").unlink()
+    refused = sweep()
+    assert (refused.exit_code, calls(fake_slurm, "sbatch")) == (2, [])
+    assert refused.stderr == "harness: squeue does not answer; expected it to, to stay below max_jobs\n"
+
+
+def test_another_sweeps_damaged_submission_is_no_obstacle(place: Path) -> None:
+    damaged = Path("runs/other/.slurm/20260101-000000-1/submission.json")
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text("{")
+    assert sweep().exit_code == 0
+
+
 def test_the_same_in_json(place: Path, fake_slurm: Path) -> None:
     Path("s.yaml").write_text(
         "n_timesteps: 1000\nseeds: {min: 3, max: 6, until: decided}\ncomparison: {baseline: a2c}\n"
@@ -215,6 +231,28 @@ def test_cancel_stops_a_supervisor_on_this_machine(place: Path) -> None:
         assert holder.stdout.readline() == "held\n"
         assert harness("cancel", "s").stdout == f"stopped process {holder.pid}\n"
         assert holder.wait(10) == 0
+
+
+def test_cancel_stops_a_single_run(place: Path) -> None:
+    """`harness run` locks its run's directory alone."""
+    code = (
+        "import os, pathlib, signal, sys\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n"
+        "from harness.records import RunRecord\n"
+        "from harness.runner.lock import lock\n"
+        "record = RunRecord(pathlib.Path('runs/s/a2c/CartPole-v1/12345678/seed-0'))\n"
+        "with lock(record.directory, 'run'):\n"
+        "    record.create({'n_timesteps': 10}, 's')\n"
+        "    record.set_status('running', timesteps=0, pid=os.getpid())\n"
+        "    print('held', flush=True)\n"
+        "    signal.sigwait([signal.SIGTERM])\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert harness("cancel", "s").stdout == f"stopped process {holder.pid}\n"
+        assert holder.wait(10) == 0
+    assert harness("cancel", "s").stdout == "nothing to cancel: nothing runs or waits\n"
 
 
 def test_cancel_of_a_sweep_on_another_machine_names_it(place: Path) -> None:
