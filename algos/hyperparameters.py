@@ -92,7 +92,9 @@ class TRPO(Schema):
     line_search_max_iter: Count = Field(10)
     target_kl: Positive = Field(0.01, description="trust-region radius delta")
     normalize_advantage: bool = Field(True, description="standardise advantages within a batch")
-    sub_sampling_factor: Count = Field(1, description="use every k-th example for the curvature")
+    sub_sampling_factor: Count = Field(
+        1, description="every k-th example of a shuffled batch for the policy's step"
+    )
 
 
 class KFACOptions(Schema):

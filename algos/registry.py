@@ -220,10 +220,13 @@ def _of_class(name: str, target: str, presets: Presets) -> Agent:
 
 
 def _files_of(agent_class: type) -> tuple[Path, ...]:
-    """Where the class is defined, and what it inherits from its own package."""
-    package = agent_class.__module__.partition(".")[0]
+    """Where the class is defined, what it inherits from its own package, and what rollouts of ours use."""
+    package, root = agent_class.__module__.partition(".")[0], Path(__file__).parent
     own = [base for base in agent_class.__mro__ if base.__module__.partition(".")[0] == package]
-    return tuple(dict.fromkeys(Path(inspect.getfile(base)) for base in own))
+    files = dict.fromkeys(Path(inspect.getfile(base)) for base in own)
+    if root / "rollouts.py" in files:
+        files |= dict.fromkeys(root / name for name in _SHARED_FILES)
+    return tuple(files)
 
 
 def _source_of(name: str, sources: Mapping[str, str]) -> str:

@@ -51,10 +51,8 @@ from algos.rollouts import LeanRolloutBuffer, LightRollouts
 from algos.schedules import ScheduleData, named_schedule, value_at
 from algos.validation import unvalidated
 
-CHECKED = (
-    *("n_steps", "gamma", "gae_lambda", "ent_coef", "vf_coef", "normalize_advantage", "adaptive_delta"),
-    *("critic_sigma", "kfac_kwargs", "critic_kwargs", "target_kl", "kl_interval"),
-)
+OTHERWISE_CHECKED = {"n_envs", "policy", "policy_kwargs", "eta_max"}
+CHECKED = tuple(name for name in hyperparameters.ACKTR.model_fields if name not in OTHERWISE_CHECKED)
 """Constructor arguments that :class:`algos.hyperparameters.ACKTR` checks."""
 
 
