@@ -35,7 +35,7 @@ from algos.acktr.critic import (
 from algos.acktr.form import check_policy, check_policy_kwargs, is_joint, weighted_momentum
 from algos.acktr.heads import ActorView, JointView, output_distribution
 from algos.acktr.loss import policy_loss
-from algos.acktr.model_format import FORMAT, KEY, check_format
+from algos.acktr.model_format import FORMAT, KEY, check_form, check_format
 from algos.acktr.radius import AdvantageRadius
 from algos.acktr.refusal import finite_actor, finite_features, non_finite_arrays
 from algos.acktr.step_size import adapted_factor
@@ -51,7 +51,7 @@ from algos.rollouts import LeanRolloutBuffer, LightRollouts
 from algos.schedules import ScheduleData, named_schedule, value_at
 from algos.validation import unvalidated
 
-OTHERWISE_CHECKED = {"n_envs", "policy", "policy_kwargs", "eta_max"}
+OTHERWISE_CHECKED = {"n_envs", "policy", "policy_kwargs", "eta_max", "delta"}
 CHECKED = tuple(name for name in hyperparameters.ACKTR.model_fields if name not in OTHERWISE_CHECKED)
 """Constructor arguments that :class:`algos.hyperparameters.ACKTR` checks."""
 
@@ -391,14 +391,16 @@ class ACKTR(LightRollouts):
 
         Raises:
             ForeignModel: another class or another format version saved the file.
+            ValueError: an argument that cannot be changed, or not to this.
         """
         check_format(path)
         if "eta_max" in kwargs:
             kwargs["learning_rate"] = named_schedule("eta_max", kwargs.pop("eta_max"))
-        model: Self = super().load(
-            path, env, device, custom_objects, print_system_info, force_reset, **kwargs
-        )
-        if {"kfac_kwargs", "critic_kwargs"} & (kwargs.keys() | (custom_objects or {}).keys()):
+        changed = {**(custom_objects or {}), **kwargs}
+        check_form(path, changed)
+        given = (env, device, custom_objects, print_system_info, force_reset)
+        model: Self = super().load(path, *given, **kwargs)
+        if {"kfac_kwargs", "critic_kwargs"} & changed.keys():
             options = model._checked_options()
             set_momentum_and_damping(model.policy.optimizer, options.kfac_kwargs)
             set_momentum_and_damping(model.critic_optimizer, options.critic_kwargs.kfac_kwargs)

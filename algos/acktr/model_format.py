@@ -6,6 +6,7 @@ import io
 import json
 import pathlib
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 from stable_baselines3.common.save_util import open_path
@@ -36,6 +37,37 @@ def check_format(path: str | pathlib.Path | io.BufferedIOBase) -> None:
         raise ForeignModel(
             f"{name}: expected ACKTR format {FORMAT}, got {data[KEY]!r}, which another version wrote"
         )
+
+
+def check_form(path: str | pathlib.Path | io.BufferedIOBase, changed: Mapping[str, Any]) -> None:
+    """Refuse arguments with which the saved optimizers and statistics would be those of another form.
+
+    Args:
+        path: as for :func:`check_format`.
+        changed: constructor arguments to load with instead of the saved ones.
+
+    Raises:
+        ValueError: naming the argument, what was saved and what was asked for.
+    """
+    data = _saved_data(path) or {}
+    saved, wanted = _form(data), _form({**data, **changed})
+    for name, value in saved.items():
+        if wanted[name] != value:
+            raise ValueError(
+                f"{name}: expected {value!r}, the form of the saved agent's state, got {wanted[name]!r}"
+            )
+
+
+def _form(data: Mapping[str, Any]) -> dict[str, Any]:
+    given = data.get("critic_kwargs")
+    critic = given if isinstance(given, Mapping) else {}
+    norm = critic.get("norm", "gauss_newton")
+    return {
+        "critic_kwargs.norm": norm,
+        "critic_kwargs.optimizer": critic.get("optimizer", "rmsprop") if norm == "euclidean" else None,
+        "critic_sigma": "adaptive" if data.get("critic_sigma") == "adaptive" else "a number",
+        "adaptive_delta": bool(data.get("adaptive_delta")),
+    }
 
 
 def _saved_data(path: Any) -> dict[str, Any] | None:

@@ -165,11 +165,16 @@ def claims_on(runs_dir: Path, sweeps: Sequence[str]) -> Table | None:
 
     Args:
         runs_dir: the directory that holds the sweeps.
-        sweeps: their names, tiers included (``mujoco8``, ``mujoco8-short``).
+        sweeps: their names, tiers included (``mujoco8``, ``mujoco8-short``), or paths of their directories.
+
+    Raises:
+        SweepError: there is no such sweep.
     """
     verdicts: list[Verdict] = []
+    directories = [sweep_directory(runs_dir, sweep) for sweep in sweeps]
+    names = {one.name for one in directories if one.parent.resolve() == runs_dir.resolve()}
     for tier in TIERS:
-        ids = [claim.id for claim in all_claims() if sweep_name(claim.sweep, tier) in sweeps]
+        ids = [claim.id for claim in all_claims() if sweep_name(claim.sweep, tier) in names]
         found = reproduce(runs_dir, ids, tier).verdicts if ids else ()
         verdicts += [verdict for verdict in found if verdict.outcome != "not run"]
     return claims_table(verdicts) if verdicts else None

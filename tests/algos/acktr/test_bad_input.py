@@ -176,9 +176,9 @@ def test_a_radius_may_be_decayed_to_0() -> None:
     assert all(torch.isfinite(parameter).all() for parameter in model.policy.parameters())
 
 
-def saved(path: Path) -> ACKTR:
-    model = ACKTR("MlpPolicy", make_vec_env("CartPole-v1", n_envs=2), n_steps=8, device="cpu")
-    model.save(path)
+def saved(path: Path, policy: str = "MlpPolicy", **options: Any) -> ACKTR:
+    model = ACKTR(policy, make_vec_env("CartPole-v1", n_envs=2), n_steps=8, device="cpu", **options)
+    model.learn(16).save(path)
     return model
 
 
@@ -213,6 +213,27 @@ def test_a_file_that_is_no_model_is_refused_as_by_sb3(tmp_path: Path) -> None:
         ACKTR.load(tmp_path / "text.zip", device="cpu")
     with pytest.raises(FileNotFoundError):
         ACKTR.load(tmp_path / "nothing", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"critic_kwargs": {"norm": "euclidean", "optimizer": "adam"}},
+            "critic_kwargs.optimizer: expected 'rms",
+        ),
+        (
+            {"critic_kwargs": None},
+            "critic_kwargs.norm: expected 'euclidean', the form of the saved agent's state",
+        ),
+        ({"critic_sigma": "adaptive"}, "critic_sigma: expected 'a number', .* got 'adaptive'"),
+        ({"adaptive_delta": True}, "adaptive_delta: expected False, .* got True"),
+    ],
+)
+def test_a_saved_agent_keeps_its_form(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
+    saved(tmp_path / "model", "PaperMlpPolicy", critic_kwargs={"norm": "euclidean"})
+    with pytest.raises(ValueError, match=message):
+        ACKTR.load(tmp_path / "model", device="cpu", **changed)
 
 
 def test_options_changed_on_loading_are_checked_too(tmp_path: Path) -> None:
