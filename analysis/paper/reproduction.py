@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from analysis.figures import save_figure
-from analysis.load import Setting, SweepError, load_sweeps
+from analysis.load import Setting, SweepError, load_sweeps, sweep_directory
 from analysis.paper.claims import all_claims, artefacts, select
 from analysis.paper.claims_table import claims_table, paper_table_beside
 from analysis.paper.evidence import findings

@@ -13,7 +13,7 @@ import pytest
 from analysis.paper.claims import all_claims
 from analysis.paper.claims_table import claims_table, paper_table_beside
 from analysis.paper.figures import FIGURES
-from analysis.paper.reproduction import reproduce, sweep_name
+from analysis.paper.reproduction import claims_on, reproduce, sweep_name
 from analysis.paper.verdicts import Verdict
 
 TASKS = (
@@ -54,6 +54,19 @@ def test_without_runs_nothing_is_run(tmp_path: Path) -> None:
     assert {verdict.outcome for verdict in found.verdicts} == {"not run"}
     assert len(found.verdicts) == len(all_claims())
     assert found.settings == {}
+
+
+def test_claims_that_sweeps_speak_about_whether_named_or_given_by_path(runs: Any, tmp_path: Path) -> None:
+    figure3(runs, better_on=6, sweep="mujoco8-short")
+    figure3(runs, better_on=6, sweep="other")
+    by_name = claims_on(runs.root, ["mujoco8-short", "other"])
+    assert by_name is not None
+    by_path = claims_on(runs.root, [f"{runs.root}/mujoco8-short/"])
+    assert by_path is not None
+    assert by_path.rows == by_name.rows
+    assert claims_on(runs.root, ["other"]) is None
+    (tmp_path / "elsewhere").mkdir()
+    assert claims_on(tmp_path / "elsewhere", [f"{runs.root}/mujoco8-short"]) is None
 
 
 def test_figure_3_reproduced(runs: Any) -> None:
