@@ -12,7 +12,8 @@ the other.
 
 In a difference the skewness of two sides cancels as far as they vary alike. So the error rate goes from six
 tenths of what is stated, where one side has at least three quarters of the variance, to the whole, where both
-have half of it: that covers 92 to 98 %. ``tests/benchmarks/sim_coverage.py means`` and ``ratios`` measure it.
+have half of it: that covers 91.6 to 98 %. ``tests/benchmarks/sim_coverage.py means`` and ``ratios`` measure
+it.
 
 Johnson's correction for skewness (1978, "Modified t Tests and Confidence Intervals for Asymmetrical
 Populations", Journal of the American Statistical Association 73(363)) changes next to nothing with so few
