@@ -47,6 +47,7 @@ def test_every_block_is_a_file_or_commands() -> None:
     assert sum(block.language == "console" for block in BLOCKS) >= 12
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_it_runs_from_top_to_bottom(place: Path, server: Any) -> None:
     for block in BLOCKS:

@@ -85,6 +85,7 @@ def wait_for_done(runs: Sequence[PlannedRun]) -> None:
     wait_until(lambda: all(run.record.status()["state"] == "done" for run in runs), "done")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_sweep_equals_the_local_one(cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """8 runs, two on a GPU, in one array."""
