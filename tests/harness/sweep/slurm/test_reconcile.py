@@ -217,6 +217,15 @@ def test_cancel_finds_a_follow_up_that_was_submitted_meanwhile(
     assert calls(fake_slurm, "scancel") == [["101"], ["102"]]
 
 
+def assert_cancel_stops(code: str) -> None:
+    """A process that runs `code`, which prints "held" and waits for SIGTERM."""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert harness("cancel", "s").stdout == f"stopped process {holder.pid}\n"
+        assert holder.wait(10) == 0
+
+
 def test_cancel_stops_a_supervisor_on_this_machine(place: Path) -> None:
     code = (
         "import pathlib, signal\n"
@@ -226,11 +235,7 @@ def test_cancel_stops_a_supervisor_on_this_machine(place: Path) -> None:
         "    print('held', flush=True)\n"
         "    signal.sigwait([signal.SIGTERM])\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        assert harness("cancel", "s").stdout == f"stopped process {holder.pid}\n"
-        assert holder.wait(10) == 0
+    assert_cancel_stops(code)
 
 
 def test_cancel_stops_a_single_run(place: Path) -> None:
@@ -247,11 +252,7 @@ def test_cancel_stops_a_single_run(place: Path) -> None:
         "    print('held', flush=True)\n"
         "    signal.sigwait([signal.SIGTERM])\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        assert harness("cancel", "s").stdout == f"stopped process {holder.pid}\n"
-        assert holder.wait(10) == 0
+    assert_cancel_stops(code)
     assert harness("cancel", "s").stdout == "nothing to cancel: nothing runs or waits\n"
 
 
