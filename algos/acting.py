@@ -8,6 +8,7 @@ the network's output.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,7 +24,11 @@ from torch import nn
 from algos.networks import SeparateMlp
 
 Array = NDArray[Any]
-Layer = Callable[[Array], Array]
+Network = Callable[[Array], Array]
+Activation = Callable[[Array, Array], object]
+"""Of the first, written to the second."""
+Layer = tuple[Array, Activation]
+"""Weights ``[inputs + 1, outputs]``, whose last row is the bias, and what follows."""
 
 MAX_PARAMETERS = 100_000
 """Above this many weights in the actor, torch's matrix products win over NumPy's lower overhead."""
@@ -39,10 +44,9 @@ class LightActor(Protocol):
 
 
 def light_actor(policy: ActorCriticPolicy, n_envs: int, ahead: int = 1) -> LightActor | None:
-    """An actor that reads the policy's parameters where they lie; None where the policy is not a small MLP.
+    """An actor with the policy's present parameters; None where the policy is not a small MLP.
 
-    The parameters are views: an in-place update of the policy shows at the next call. Ask again after a
-    parameter tensor was replaced, as ``load_state_dict(assign=True)`` or a move between devices does.
+    The parameters are copies: ask again after an update, as the agents do for each rollout.
 
     Continuous actions may have their noise drawn ``ahead`` calls at a time, which is cheaper. The draws are
     the same ones in the same order; torch's generator is then where the policy would have left it after each
@@ -51,64 +55,72 @@ def light_actor(policy: ActorCriticPolicy, n_envs: int, ahead: int = 1) -> Light
     layers = _mlp_layers(policy)
     if layers is None:
         return None
+    network = _network(layers, n_envs)
     if isinstance(policy.action_dist, DiagGaussianDistribution):
         shape = policy.action_space.shape
         assert shape is not None
-        return _GaussianActor(layers, policy.log_std.detach(), (n_envs, *shape), ahead)
-    return _CategoricalActor(layers)
+        return _gaussian_actor(network, policy.log_std.detach(), (n_envs, *shape), ahead)
+    return _categorical_actor(network)
 
 
-class _GaussianActor:
+def _gaussian_actor(
+    network: Network, log_std: torch.Tensor, shape: tuple[int, ...], ahead: int
+) -> LightActor:
     """``mean + exp(log_std) * noise``, as SB3's ``DiagGaussianDistribution.sample``."""
+    noise = _scaled_noise(log_std, shape[0], ahead)
 
-    def __init__(
-        self, layers: list[Layer], log_std: torch.Tensor, shape: tuple[int, ...], ahead: int
-    ) -> None:
-        self._layers = layers
-        self._shape = shape
-        self._std = log_std.exp().numpy()
-        self._draws = torch.empty(ahead, shape[0], len(log_std))
-        self._noise: Iterator[Array] = iter(())
+    def act(observations: Array) -> Array:
+        actions = network(observations)
+        np.add(next(noise), actions, actions)
+        return actions.reshape(shape)
 
-    def __call__(self, observations: Array) -> Array:
-        noise = next(self._noise, None)
-        if noise is None:
-            noise = self._draw()
-        actions: Array = np.add(noise, _forward(self._layers, observations))
-        return actions.reshape(self._shape)
+    return act
 
-    def _draw(self) -> Array:
-        for draw in self._draws:
+
+def _scaled_noise(log_std: torch.Tensor, n_envs: int, ahead: int) -> Iterator[Array]:
+    std = log_std.exp().numpy()
+    draws = torch.empty(ahead, n_envs, len(log_std))
+    while True:
+        for draw in draws:
             draw.normal_()  # each on its own: torch's draws for one large tensor are others
-        self._noise = iter(self._draws.numpy() * self._std)
-        return next(self._noise)
+        yield from draws.numpy() * std
 
 
-class _CategoricalActor:
+def _categorical_actor(network: Network) -> LightActor:
     """An index drawn with the softmax probabilities, as torch's ``Categorical.sample``."""
 
-    def __init__(self, layers: list[Layer]) -> None:
-        self._layers = layers
-
-    def __call__(self, observations: Array) -> Array:
-        logits = _forward(self._layers, observations)
+    def act(observations: Array) -> Array:
+        logits = network(observations)
         probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities /= probabilities.sum(axis=1, keepdims=True)
         drawn: Array = torch.multinomial(torch.from_numpy(probabilities), 1, True).numpy()
         return drawn[:, 0]
 
+    return act
 
-def _forward(layers: list[Layer], observations: Array) -> Array:
-    hidden = observations if observations.ndim == 2 else observations.reshape(len(observations), -1)
-    if hidden.dtype != np.float32:
-        hidden = hidden.astype(np.float32)
-    for layer in layers:
-        hidden = layer(hidden)
-    return hidden
+
+def _network(layers: list[Layer], n_envs: int) -> Network:
+    """One product and one activation a layer: each layer's input ends with a 1, its weights with the bias."""
+    inputs = [np.ones((n_envs, len(weight)), np.float32) for weight, _ in layers]
+    first, *hidden = (values[:, :-1] for values in inputs)
+    steps = [
+        (values, weight, activation, output)
+        for values, (weight, activation), output in zip(inputs, layers, hidden, strict=False)
+    ]
+    last, (last_weight, _) = inputs[-1], layers[-1]
+
+    def network(observations: Array) -> Array:
+        first[...] = observations.reshape(first.shape)
+        for values, weight, activation, output in steps:
+            activation(values.dot(weight), output)
+        outputs: Array = last.dot(last_weight)
+        return outputs
+
+    return network
 
 
 def _mlp_layers(policy: ActorCriticPolicy) -> list[Layer] | None:
-    """The actor as NumPy functions, or None if any part of it is something else than a plain small MLP."""
+    """The actor's layers, or None if any part of it is something else than a plain small MLP."""
     space = policy.observation_space
     plain = (
         policy.device.type == "cpu"
@@ -122,8 +134,17 @@ def _mlp_layers(policy: ActorCriticPolicy) -> list[Layer] | None:
     modules = [*_flat(getattr(policy.mlp_extractor, "policy_net", None)), policy.action_net]
     if not plain or sum(p.numel() for module in modules for p in module.parameters()) > MAX_PARAMETERS:
         return None
-    layers = [_numpy_layer(module) for module in modules]
-    return [layer for layer in layers if layer] if all(layers) else None
+    layers: list[Layer] = []
+    for module in modules:
+        if module._forward_hooks or module._forward_pre_hooks:
+            return None
+        if type(module) is nn.Linear and module.weight.dtype == torch.float32:
+            layers.append((_weight_with_bias(module), np.positive))
+        elif type(module) in _ACTIVATIONS and layers and layers[-1][1] is np.positive:
+            layers[-1] = (layers[-1][0], _ACTIVATIONS[type(module)](module))
+        else:
+            return None
+    return layers
 
 
 def _flat(module: nn.Module | None) -> list[nn.Module]:
@@ -132,34 +153,22 @@ def _flat(module: nn.Module | None) -> list[nn.Module]:
     )
 
 
-def _numpy_layer(module: nn.Module) -> Layer | None:
-    if module._forward_hooks or module._forward_pre_hooks:
-        return None
-    if type(module) is nn.Linear and module.weight.dtype == torch.float32:
-        return _linear(module)
-    activation = _ACTIVATIONS.get(type(module))
-    return activation(module) if activation else None
+def _weight_with_bias(module: nn.Linear) -> Array:
+    bias = torch.zeros(module.out_features) if module.bias is None else module.bias
+    return torch.cat([module.weight.T, bias[None]]).detach().numpy()
 
 
-def _linear(module: nn.Linear) -> Layer:
-    weight = module.weight.detach().numpy().T
-    bias = module.bias.detach().numpy() if module.bias is not None else np.zeros(1, np.float32)
-
-    def layer(hidden: Array) -> Array:
-        product: Array = hidden.dot(weight)
-        np.add(product, bias, product)
-        return product
-
-    return layer
-
-
-def _elu(module: nn.Module) -> Layer:
+def _elu(module: nn.Module) -> Activation:
     alpha = float(module.alpha)  # type: ignore[arg-type]
-    return lambda x: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+    def elu(x: Array, out: Array) -> None:
+        out[...] = np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+    return elu
 
 
-_ACTIVATIONS: dict[type[nn.Module], Callable[[nn.Module], Layer]] = {
-    nn.Tanh: lambda module: lambda x: np.tanh(x, x),
-    nn.ReLU: lambda module: lambda x: np.maximum(x, 0, out=x),
+_ACTIVATIONS: dict[type[nn.Module], Callable[[nn.Module], Activation]] = {
+    nn.Tanh: lambda module: np.tanh,
+    nn.ReLU: lambda module: partial(np.maximum, 0),
     nn.ELU: _elu,
 }

@@ -104,12 +104,13 @@ class LightRollouts(OnPolicyAlgorithm):
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
     ) -> bool:
         """Fill the buffer with ``n_rollout_steps`` per environment; False if a callback ended training."""
-        act = self._actor(env, rollout_buffer) if n_rollout_steps == self.n_steps else None
-        if act is None:
+        if n_rollout_steps != self.n_steps or self._actor(env, rollout_buffer) is None:
             return super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps)
         self.policy.set_training_mode(False)
         rollout_buffer.reset()
         callback.on_rollout_start()
+        act = self._actor(env, rollout_buffer)  # anew: a callback may have changed the policy
+        assert act is not None
         timeouts = self._interact(act, env, callback, rollout_buffer)
         if timeouts is None:
             return False
@@ -123,17 +124,20 @@ class LightRollouts(OnPolicyAlgorithm):
         return True
 
     def _actor(self, env: VecEnv, rollout_buffer: RolloutBuffer) -> Actor | None:
-        """Acts in a rollout and keeps what it saw and did; None where SB3's loop has to run."""
+        """Acts in one rollout and keeps what it saw and did; None where SB3's loop has to run."""
         if type(rollout_buffer) is DeviceRolloutBuffer:
             return partial(rollout_buffer.act, self.policy)
         light = self._light_actor(env.num_envs) if type(rollout_buffer) is LeanRolloutBuffer else None
         if light is None:
             return None
 
+        rows = zip(rollout_buffer.observations, rollout_buffer.actions, strict=True)
+
         def act(step: int, observations: NDArray[Any]) -> NDArray[Any]:
             actions = light(observations)
-            rollout_buffer.observations[step] = observations
-            rollout_buffer.actions[step] = actions.reshape(rollout_buffer.actions.shape[1:])
+            seen, done = next(rows)
+            seen[...] = observations
+            done[...] = actions.reshape(done.shape)
             return actions
 
         return act
@@ -171,7 +175,7 @@ class LightRollouts(OnPolicyAlgorithm):
                 return None
             rewards_row[...] = rewards
             starts_row[...] = self._last_episode_starts
-            if np.count_nonzero(dones):
+            if True in dones.tolist():
                 self._update_info_buffer(infos, dones)
                 timeouts += [
                     (n_steps, int(index), infos[index]["terminal_observation"])

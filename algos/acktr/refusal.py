@@ -81,10 +81,9 @@ def finite_actor(act: LightActor) -> LightActor:
 
     def finite_act(observations: Array) -> Array:
         nonlocal zeros
-        flat = observations.reshape(-1)
-        if len(zeros) != len(flat):
-            zeros = np.zeros_like(flat)
-        if flat.dot(zeros) != 0:  # cheaper than looking at each: NaN and infinity times 0 are NaN
+        if zeros.size != observations.size:
+            zeros = np.zeros(observations.size, observations.dtype)
+        if observations.ravel().dot(zeros) != 0:  # cheaper than looking at each: NaN, infinity times 0: NaN
             observations = np.nan_to_num(observations, nan=0.0, posinf=0.0, neginf=0.0)
         return act(observations)
 

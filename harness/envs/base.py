@@ -81,13 +81,10 @@ class HarnessVecEnv(VecEnv):
         self, actions: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         """One timestep of every environment: observations, rewards, dones, infos."""
-        self.step_async(actions)
-        return self.step_wait()
+        return self._step(self._taken(actions))
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        if self._episodes[0] < 0:
-            raise RuntimeError("step() before reset(): no episode is under way")
-        self._stepping = np.array(actions)
+        self._stepping = self._taken(actions)
 
     def step_wait(self) -> tuple[NDArray[Any], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         if self._stepping is None:
@@ -186,6 +183,12 @@ class HarnessVecEnv(VecEnv):
     @abstractmethod
     def _checksums(self) -> list[int]:
         """CRC-32 of each environment's current observation as the simulator gave it."""
+
+    def _taken(self, actions: NDArray[Any]) -> NDArray[Any]:
+        """A copy that is this object's own. Raises RuntimeError before the first :meth:`reset`."""
+        if self._episodes[0] < 0:
+            raise RuntimeError("step() before reset(): no episode is under way")
+        return np.array(actions)
 
     def _next_episode(self, index: int) -> int:
         self._episodes[index] += 1

@@ -98,17 +98,26 @@ def test_noise_drawn_ahead_is_the_same_noise(n_envs: int) -> None:
     assert torch.equal(torch.get_rng_state(), after)
 
 
-def test_the_light_actor_follows_in_place_updates() -> None:
-    agent = a2c(A2C, "Pendulum-v1")
-    act = light_actor(agent.policy, 2)
-    assert act is not None
-    observations = np.ones((2, 3), np.float32)
-    torch.manual_seed(0)
-    before = act(observations)
-    with torch.no_grad():
-        agent.policy.action_net.bias += 3.0
-    torch.manual_seed(0)
-    np.testing.assert_allclose(act(observations), before + 3.0, rtol=1e-5)
+@pytest.mark.parametrize("cls", [A2C, ACKTR, PPO, TRPO])
+def test_each_rollout_is_acted_with_the_parameters_of_its_time(cls: type[Any]) -> None:
+    venv = make_vec_env("Pendulum-v1", n_envs=2, seed=1)
+    agent = cls("MlpPolicy", venv, seed=1, device="cpu", n_steps=16)
+
+    means: list[float] = []
+
+    class Shift(BaseCallback):
+        def _on_rollout_start(self) -> None:
+            with torch.no_grad():
+                agent.policy.action_net.bias += 100.0
+
+        def _on_rollout_end(self) -> None:
+            means.append(float(agent.rollout_buffer.actions.mean()))
+
+        def _on_step(self) -> bool:
+            return True
+
+    agent.learn(64, callback=Shift())
+    np.testing.assert_allclose(means, [100.0, 200.0], atol=20.0)
 
 
 def test_policies_that_are_no_small_mlp_take_sb3s_loop() -> None:
