@@ -114,8 +114,11 @@ def _spec(record: RunRecord) -> RunSpec:
             f"{record.directory}: no run directory (it has no {record.run_file.name}); "
             "expected one as in runs/<sweep>/…/seed-0"
         )
+    spec = record.spec
+    if isinstance(protocol := spec.get("protocol"), dict) and protocol.get("name") == "imported":
+        raise RecordError(f"{record.directory}: was imported, so that there is no agent to evaluate")
     try:
-        return RunSpec.model_validate(record.spec)
+        return RunSpec.model_validate(spec)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, ("spec", *first["loc"])))

@@ -40,14 +40,18 @@ def load_for_evaluation(record: RunRecord, device: str = "cpu") -> Trained:
     Only tensors and arrays are read; nothing is unpickled as code. The files may belong to a run at work.
 
     Raises:
-        RecordError: there is neither, or the files are damaged.
+        RecordError: there is neither, or the files are damaged, or of another agent or environment.
     """
     spec = RunSpec.model_validate(record.spec)
     learned, protocol_state, timesteps = _newest(record) or _final(record)
     envs = build_envs(spec, n_envs=min(2, int(spec.hyperparameters["n_envs"])))  # for their spaces
     try:
         agent = build_agent(spec, envs, device)
-        load_modules(agent, learned)
+        try:
+            load_modules(agent, learned)
+        except RuntimeError as error:
+            line = " ".join(str(error).split())
+            raise RecordError(f"{record.directory}: its parameters are not this agent's ({line})") from None
         agent.policy.set_training_mode(False)
     finally:
         envs.close()
@@ -65,7 +69,7 @@ def _newest(record: RunRecord) -> _Learned | None:
             agent = checkpoint.training()["agent"]
             learned = {"modules": _acting(agent["modules"]), "tensors": agent["tensors"]}
             return learned, checkpoint.environments().get("protocol", {}), checkpoint.timesteps
-        except (CheckpointDamaged, FileNotFoundError):  # damaged, or replaced by its run meanwhile
+        except (CheckpointDamaged, OSError):  # damaged, or replaced by its run meanwhile
             continue
     return None
 
@@ -86,7 +90,7 @@ def _final(record: RunRecord) -> _Learned:
         learned = {"tensors": saved.pop("pytorch_variables", None) or {}, "modules": saved}
         with np.load(record.protocol_state_file, allow_pickle=False) as arrays:
             return learned, dict(arrays), int(record.status()["timesteps"])
-    except (zipfile.BadZipFile, KeyError, RuntimeError, ValueError, FileNotFoundError) as error:
+    except (zipfile.BadZipFile, KeyError, RuntimeError, ValueError, OSError) as error:
         raise RecordError(f"{record.directory}: the final model is damaged ({error})") from None
 
 
