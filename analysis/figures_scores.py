@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -130,7 +131,8 @@ def _draw(axes: Axes, x: npt.NDArray[np.float64], curves: Mapping[str, Sequence[
 
 
 def _legend(figure: Figure, axes: Axes, curves: Mapping[str, Sequence[Interval]], band: str) -> None:
-    handles, _ = axes.get_legend_handles_labels()
+    # Matplotlib leaves out of its own list an agent whose name begins with "_".
+    handles: list[Any] = [line for line in axes.get_lines() if line.get_label() in curves]
     missing = [points[0].missing for points in curves.values() if all(point.missing for point in points)]
     reasons = sorted(set(missing))
     if len(missing) < len(curves):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from analysis.agent_level import level_of_agent
 from analysis.figures import learning_curves, save_figure
@@ -65,7 +66,10 @@ class Report:
         }
         for grid in find_grids(self.settings):
             found[f"sensitivity-{grid.agent}"] = sensitivity_figure(grid)
-        return {name: figure for name, figure in found.items() if figure is not None}
+        figures = {name: figure for name, figure in found.items() if figure is not None}
+        for text in (text for figure in figures.values() for text in figure.findobj(Text)):
+            text.set_parse_math(False)  # a "$" in a hyper-parameter is no formula
+        return figures
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: ``{"rows", "sections", "warnings"}``, the rows as in ``table.json``."""
@@ -181,7 +185,8 @@ def figure_title(name: str) -> str:
         "efficiency": "Sample efficiency",
         "profile": "Performance profile",
     }
-    return titles.get(name, name.replace("-", " of ").capitalize())
+    kind, _, agent = name.partition("-")
+    return titles.get(name, f"{kind.capitalize()} of {agent}")
 
 
 def _run_warnings(settings: Sequence[Setting]) -> list[str]:

@@ -15,6 +15,7 @@ from analysis.html.redaction import redact_text
 _COLOUR = re.compile(r"\b(fill|stroke): (#([0-9a-f]{6}))\b")
 _FONT = re.compile(r"(font: [^;]*?\d(?:px)?) [^;]*|font-family: [^;]*")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _DIGITS = re.compile(r"(\.\d\d)\d+")
 PIXELS_PER_POINT = 96 / 72
 
@@ -34,7 +35,7 @@ def inline_svg(figure: Figure, name: str, label: str) -> Markup:
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    root = ElementTree.fromstring(buffer.getvalue())
+    root = ElementTree.fromstring(_NOT_XML.sub("", buffer.getvalue()))
     for parent in list(root.iter()):
         for child in list(parent):
             if _local(child.tag) in ("metadata", "style"):

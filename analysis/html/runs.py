@@ -37,7 +37,7 @@ class RunDetails:
         facts: name and text, one line each.
         config: the resolved RunSpec as YAML, or the error that names the damaged file.
         attempts: per attempt, first to last: its heading and its facts as YAML.
-        evaluations: header and rows of a table, the header alone without evaluations.
+        evaluations: header and rows of a table, by timesteps; the header alone without evaluations.
         log: the last lines of ``log.txt``, "" without one.
         error: what the run reported, or which file is damaged and how; "" without one.
         provenance: of the last attempt, as data.
@@ -70,6 +70,7 @@ def read_details(run: Run) -> RunDetails:
     evaluations: Sequence[Mapping[str, Any]] = ()
     try:
         evaluations = read_evaluations(record)
+        evaluations = sorted(evaluations, key=lambda content: content.get("timesteps", 0))
         rows = [_EVALUATION_HEAD, *map(_evaluation_row, evaluations)]
     except RecordError as error:
         problems.append(str(error))
@@ -118,8 +119,11 @@ def clean_text(text: str) -> str:
 
 
 def time_text(seconds: float) -> str:
-    """A time in UTC, to the minute."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    """A time in UTC, to the minute; of what is no time, the number."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:g}"
 
 
 def _facts(run: Run, status: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -17,8 +17,13 @@ def evaluate(
     run_dir: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN")],
     episodes: Annotated[int, typer.Option(help="Whole episodes to play.")] = 30,
     deterministic: Annotated[
-        bool, typer.Option("--deterministic/--sampled", help="The policy's mode, or a sample of it.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--deterministic/--sampled",
+            help="The policy's mode, or a sample of it.",
+            show_default="--sampled, where the agent does",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the evaluation, 0 or more; none is a training's.")] = 0,
     video: Annotated[
         Path | None, typer.Option(help="Film the first episode into this .mp4.", metavar="FILE")

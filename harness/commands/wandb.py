@@ -48,27 +48,30 @@ def push(
     """Send what W&B lacks of finished, interrupted or offline runs; a second push sends nothing."""
     settings = _settings(project, entity, "offline" if offline else "online", tags or [])
     found = [record for name in names for record in _records(name, runs_dir)]
-    records = [record for record in found if record.status()["state"] != "pending"]
     _need("wandb")
+    from harness.records import RecordError
     from harness.runner.lock import Locked
     from harness.tracking.push import push as push_run
     from harness.tracking.sent import place_of
     from harness.tracking.upload import tracker_directory
 
     rows: list[dict[str, Any]] = []
-    for record in records:
+    n_pending = 0
+    for record in found:
         row: dict[str, Any] = {"directory": str(record.directory), "error": None}
         try:
+            if record.status()["state"] == "pending":
+                n_pending += 1
+                continue
             before = place_of(tracker_directory(record))
             row |= asdict(push_run(record, _sent_before(settings, before)))
-        except Locked as error:
+        except (Locked, RecordError) as error:
             row["error"] = str(error)
         except Exception as error:  # whatever the client raises
             row["error"] = " ".join(f"{type(error).__name__}: {error}".split())
         rows.append(row)
         if not as_json:
             typer.echo(_line(row), err=bool(row["error"]))
-    n_pending = len(found) - len(records)
     if as_json:
         print_json({"runs": rows, "pending": n_pending})
     elif n_pending:
@@ -99,6 +102,8 @@ def report(
 
     settings = _settings(project, entity, "online", [])
     records = _records(sweep, runs_dir)
+    for record in records:
+        record.content()
     settings = _sent_before(settings, _common_place(sweep, records, settings))
     try:
         text = table.read_text(encoding="utf-8") if table is not None else None
@@ -190,8 +195,6 @@ def _records(name: str, runs_dir: Path) -> list[RunRecord]:
     for directory in (Path(name), runs_dir / name):
         records = find_runs(directory) if directory.is_dir() else []
         if records:
-            for record in records:
-                record.content()
             return records
     raise SpecError(f"{name}: no runs there, nor in {runs_dir / name}; expected a run directory or a sweep")
 

@@ -15,14 +15,14 @@ from stable_baselines3.common.utils import set_random_seed
 from algos.registry import get_agent
 from harness.envs.make import make_vec_env
 from harness.envs.protocol import AtariProtocol, Protocol
-from harness.evaluation.play import play_episodes
+from harness.evaluation.play import play_episodes, samples_actions
 from harness.evaluation.record import Evaluation
 from harness.evaluation.video import check_video, write_video
 from harness.provenance import provenance
 from harness.records import RecordError, RunRecord
 from harness.runner.checkpoint import CheckpointRefused
 from harness.runner.trained import load_for_evaluation
-from harness.spec import MAX_SEED, RunSpec
+from harness.spec import MAX_SEED, RunSpec, SpecError
 
 MAX_ENVS = 8
 NOOP_STARTS = 30
@@ -34,14 +34,14 @@ class Settings:
 
     Attributes:
         n_episodes: whole episodes to play, 1 or more.
-        deterministic: the policy's mode rather than a sample.
+        deterministic: the policy's mode rather than a sample; ``None`` samples where the agent does.
         seed: of the evaluation, 0 or more.
         video: film the first episode into this ``.mp4``.
         device: where the policy is computed.
     """
 
     n_episodes: int = 30
-    deterministic: bool = False
+    deterministic: bool | None = None
     seed: int = 0
     video: Path | None = None
     device: str = "cpu"
@@ -69,6 +69,7 @@ def evaluate(record: RunRecord, settings: Settings) -> Evaluation:
 
     Raises:
         RecordError: no run directory, or one that has no parameters yet, or damaged ones.
+        SpecError: samples were asked for, of an agent that gives none.
         harness.evaluation.video.VideoError: the video cannot be made; found out before anything is played.
         EnvironmentFault: the environment cannot be rendered, or produced what is not finite.
     """
@@ -80,6 +81,7 @@ def evaluate(record: RunRecord, settings: Settings) -> Evaluation:
         trained = load_for_evaluation(record, settings.device)
     except CheckpointRefused as error:
         raise RecordError(str(error)) from None
+    deterministic = _deterministic(trained.agent, spec.algo, settings.deterministic)
     run_seed = evaluation_seed(settings.seed)
     n_envs = min(settings.n_episodes, MAX_ENVS)
     venv = make_vec_env(spec.env_id, protocol, n_envs, run_seed, training=False)
@@ -87,7 +89,7 @@ def evaluate(record: RunRecord, settings: Settings) -> Evaluation:
         venv.load_protocol_state(trained.protocol_state)
         set_random_seed(int(np.random.SeedSequence(run_seed).generate_state(1)[0]))
         played = play_episodes(
-            trained.agent, venv, run_seed, settings.n_episodes, deterministic=settings.deterministic
+            trained.agent, venv, run_seed, settings.n_episodes, deterministic=deterministic
         )
     finally:
         venv.close()
@@ -98,7 +100,7 @@ def evaluate(record: RunRecord, settings: Settings) -> Evaluation:
         timesteps=trained.timesteps,
         parameters=_digest(trained.agent),
         protocol=protocol.model_dump(mode="json"),
-        actions="deterministic" if settings.deterministic else "sampled",
+        actions="deterministic" if deterministic else "sampled",
         seed=settings.seed,
         n_envs=n_envs,
         episodes=played.episodes,
@@ -112,12 +114,22 @@ def _spec(record: RunRecord) -> RunSpec:
             f"{record.directory}: no run directory (it has no {record.run_file.name}); "
             "expected one as in runs/<sweep>/…/seed-0"
         )
+    spec = record.spec
+    if isinstance(protocol := spec.get("protocol"), dict) and protocol.get("name") == "imported":
+        raise RecordError(f"{record.directory}: was imported, so that there is no agent to evaluate")
     try:
-        return RunSpec.model_validate(record.spec)
+        return RunSpec.model_validate(spec)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, ("spec", *first["loc"])))
         raise RecordError(f"{record.run_file}: {place}: {first['msg']}") from None
+
+
+def _deterministic(agent: BaseAlgorithm, algo: str, asked: bool | None) -> bool:
+    sampling = samples_actions(agent)
+    if asked is False and not sampling:
+        raise SpecError(f"--sampled: agent {algo} has no actions to sample; expected --deterministic")
+    return not sampling if asked is None else asked
 
 
 def _digest(agent: BaseAlgorithm) -> str:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
+from sb3_contrib import QRDQN
+from sb3_contrib.ars.policies import ARSPolicy
+from stable_baselines3 import DQN
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.td3.policies import TD3Policy
 
 from algos.signature import takes_action_masks
 from harness.envs.base import HarnessVecEnv
 from harness.envs.masks import MASKS
 from harness.envs.seeding import episode_seed
 from harness.evaluation.record import EvaluatedEpisode
+
+_ONE_ACTION = (DQN.predict, QRDQN.predict, TD3Policy._predict, ARSPolicy._predict)
 
 
 class Played(NamedTuple):
@@ -21,6 +28,16 @@ class Played(NamedTuple):
     first_actions: list[Any]
 
 
+def samples_actions(agent: BaseAlgorithm) -> bool:
+    """Whether ``predict(deterministic=False)`` samples from the policy.
+
+    Those of DQN and QRDQN explore instead, at a rate that only a training has; the policies of TD3, DDPG and
+    ARS know one action per observation.
+    """
+    predicts = (type(agent).predict, getattr(type(agent.policy), "_predict", None))
+    return not any(predict in _ONE_ACTION for predict in predicts)
+
+
 def play_episodes(
     agent: BaseAlgorithm, venv: HarnessVecEnv, run_seed: int, n_episodes: int, *, deterministic: bool
 ) -> Played:
@@ -28,16 +45,24 @@ def play_episodes(
 
     The numbers are set beforehand: taking the first episodes to end, whichever environment they are of,
     would prefer short ones. ``run_seed`` is the one that ``venv`` was made with. An agent that takes action
-    masks gets those of ``venv``.
+    masks gets those of ``venv``. Samples under gSDE get new noise, from torch's generator, whenever an
+    episode begins, and every ``sde_sample_freq`` steps of ``venv`` where that is above 0.
     """
     wanted = [len(range(index, n_episodes, venv.num_envs)) for index in range(venv.num_envs)]
     done: list[list[EvaluatedEpisode]] = [[] for _ in wanted]
     first_actions: list[Any] = []
     masked = takes_action_masks(type(agent))
+    policy: Any = agent.policy
+    noisy = getattr(agent, "use_sde", False) and not deterministic
+    every = agent.sde_sample_freq if noisy else 0
     observations: Any = venv.reset()
     state: Any = None
     starts = np.ones(venv.num_envs, dtype=np.bool_)
-    while any(len(mine) < number for mine, number in zip(done, wanted, strict=True)):
+    for step in itertools.count():
+        if all(len(mine) >= number for mine, number in zip(done, wanted, strict=True)):
+            break
+        if noisy and (starts.any() or (every > 0 and step % every == 0)):
+            policy.reset_noise(venv.num_envs)
         masks = {"action_masks": np.stack(venv.env_method(MASKS))} if masked else {}
         actions, state = agent.predict(
             observations, state=state, episode_start=starts, deterministic=deterministic, **masks

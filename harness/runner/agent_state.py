@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.save_util import recursive_getattr, recursive_setattr
@@ -52,7 +53,7 @@ def load_agent_state(agent: OnPolicyAlgorithm, state: dict[str, Any]) -> None:
     _load_logger(agent.logger, state["logger"])
 
 
-def load_modules(agent: OnPolicyAlgorithm, state: dict[str, Any]) -> None:
+def load_modules(agent: BaseAlgorithm, state: dict[str, Any]) -> None:
     """Only what SB3 saves as tensors: parameters, buffers and optimizers."""
     for name, content in state["modules"].items():
         recursive_getattr(agent, name).load_state_dict(content)

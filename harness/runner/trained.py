@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from harness.records import RecordError, RunRecord
+from harness.runner.agent_state import load_modules
 from harness.runner.build import build_agent, build_envs
 from harness.runner.checkpoint import CheckpointDamaged, checkpoint_directories, open_checkpoint
 from harness.spec import RunSpec
@@ -23,7 +24,7 @@ class Trained:
     """An agent ready to ``predict``, and what belongs to it.
 
     Attributes:
-        agent: with the run's parameters; its environment is closed.
+        agent: with all that SB3 saves of it as tensors, but for optimizers; its environment is closed.
         protocol_state: for ``load_protocol_state`` of the environments that it is to act in.
         timesteps: of training behind the parameters.
     """
@@ -39,31 +40,36 @@ def load_for_evaluation(record: RunRecord, device: str = "cpu") -> Trained:
     Only tensors and arrays are read; nothing is unpickled as code. The files may belong to a run at work.
 
     Raises:
-        RecordError: there is neither, or the files are damaged.
+        RecordError: there is neither, or the files are damaged, or of another agent or environment.
     """
     spec = RunSpec.model_validate(record.spec)
-    policy, protocol_state, timesteps = _newest(record) or _final(record)
+    learned, protocol_state, timesteps = _newest(record) or _final(record)
     envs = build_envs(spec, n_envs=min(2, int(spec.hyperparameters["n_envs"])))  # for their spaces
     try:
         agent = build_agent(spec, envs, device)
-        agent.policy.load_state_dict(policy)
+        try:
+            load_modules(agent, learned)
+        except RuntimeError as error:
+            line = " ".join(str(error).split())
+            raise RecordError(f"{record.directory}: its parameters are not this agent's ({line})") from None
         agent.policy.set_training_mode(False)
     finally:
         envs.close()
     return Trained(agent, protocol_state, timesteps)
 
 
-_Learned = tuple[dict[str, Any], dict[str, NDArray[Any]], int]
-"""The policy's parameters, the protocol's state, the timesteps behind them."""
+_Learned = tuple[dict[str, dict[str, Any]], dict[str, NDArray[Any]], int]
+"""The agent's modules and tensors by name, the protocol's state, the timesteps behind them."""
 
 
 def _newest(record: RunRecord) -> _Learned | None:
     for directory in checkpoint_directories(record.checkpoints_directory):
         try:
             checkpoint = open_checkpoint(directory)
-            policy = checkpoint.training()["agent"]["modules"]["policy"]
-            return policy, checkpoint.environments().get("protocol", {}), checkpoint.timesteps
-        except (CheckpointDamaged, FileNotFoundError):  # damaged, or replaced by its run meanwhile
+            agent = checkpoint.training()["agent"]
+            learned = {"modules": _acting(agent["modules"]), "tensors": agent["tensors"]}
+            return learned, checkpoint.environments().get("protocol", {}), checkpoint.timesteps
+        except (CheckpointDamaged, OSError):  # damaged, or replaced by its run meanwhile
             continue
     return None
 
@@ -73,9 +79,20 @@ def _final(record: RunRecord) -> _Learned:
         raise RecordError(f"{record.directory}: no intact checkpoint and no {record.model_file.name} yet")
     try:
         with zipfile.ZipFile(record.model_file) as archive:
-            content = io.BytesIO(archive.read("policy.pth"))
-        policy = torch.load(content, map_location="cpu", weights_only=True)
+            archive.getinfo("policy.pth")
+            saved = {
+                name.removesuffix(".pth"): torch.load(
+                    io.BytesIO(archive.read(name)), map_location="cpu", weights_only=True
+                )
+                for name in _acting(dict.fromkeys(archive.namelist()))
+                if name.endswith(".pth")
+            }
+        learned = {"tensors": saved.pop("pytorch_variables", None) or {}, "modules": saved}
         with np.load(record.protocol_state_file, allow_pickle=False) as arrays:
-            return policy, dict(arrays), int(record.status()["timesteps"])
-    except (zipfile.BadZipFile, KeyError, RuntimeError, ValueError, FileNotFoundError) as error:
+            return learned, dict(arrays), int(record.status()["timesteps"])
+    except (zipfile.BadZipFile, KeyError, RuntimeError, ValueError, OSError) as error:
         raise RecordError(f"{record.directory}: the final model is damaged ({error})") from None
+
+
+def _acting(modules: dict[str, Any]) -> dict[str, Any]:
+    return {name: module for name, module in modules.items() if "optimizer" not in name}

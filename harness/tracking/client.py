@@ -14,6 +14,9 @@ from harness.tracking.settings import WandbBlock
 
 os.environ.setdefault("WANDB_SILENT", "true")
 os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # the client's own telemetry
+# Under `wandb agent` these win over a run's own id, project and config.
+os.environ.pop("WANDB_SWEEP_ID", None)
+os.environ.pop("WANDB_SWEEP_PARAM_PATH", None)
 
 import wandb
 

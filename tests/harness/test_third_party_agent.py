@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,6 +26,7 @@ version = "1.0"
 [project.entry-points."harness.algos"]
 reinforce = "tiny_agents:Reinforce"
 steady = "tiny_agents:Steady"
+gated = "tiny_agents:Gated"
 
 [tool.setuptools]
 py-modules = ["tiny_agents"]
@@ -32,6 +34,7 @@ py-modules = ["tiny_agents"]
 AGENT = '''
 """REINFORCE in one file: SB3's A2C with Monte-Carlo returns and no critic."""
 
+import torch
 from stable_baselines3 import A2C
 
 
@@ -47,6 +50,27 @@ class Steady(A2C):
 
     def __init__(self, policy, env, learning_rate=1e-3, **runner):
         super().__init__(policy, env, learning_rate, n_steps=16, **runner)
+
+
+class Gated(Steady):
+    """Acts by what it learned outside of its policy."""
+
+    def _setup_model(self):
+        super()._setup_model()
+        self.gate, self.level = torch.nn.Linear(1, 1), torch.zeros(1)
+
+    def _get_torch_save_params(self):
+        names, tensors = super()._get_torch_save_params()
+        return [*names, "gate"], [*tensors, "level"]
+
+    def train(self):
+        super().train()
+        torch.nn.init.constant_(self.gate.weight, 5.0)
+        self.level.fill_(3.0)
+
+    def predict(self, observation, *args, **kwargs):
+        assert (float(self.gate.weight), float(self.level)) == (5.0, 3.0)
+        return super().predict(observation, *args, **kwargs)
 '''
 SWEEP = """
 n_timesteps: 512
@@ -85,7 +109,8 @@ def harness(site: Path, tmp_path: Path) -> Harness:
 
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "harness.cli", *arguments]
-        environment = {**os.environ, "PYTHONPATH": str(site)}
+        path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
+        environment = {**os.environ, "PYTHONPATH": path}
         return subprocess.run(
             command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=240, check=False
         )
@@ -112,6 +137,17 @@ def test_it_is_swept_and_reported_like_a_built_in_one(harness: Harness, tmp_path
     assert spec["hyperparameters"]["gamma"] == 0.99
     rows = json.loads(harness("report", "tiny", "--json").stdout)["rows"]
     assert len(rows) == 4
+
+
+def test_it_is_evaluated_with_all_that_it_learned(harness: Harness, tmp_path: Path) -> None:
+    run = ("run", "--algo", "gated", "--env", "CartPole-v1", "--seed", "0", "--timesteps", "64")
+    assert harness(*run).returncode == 0
+    (directory,) = tmp_path.glob("runs/adhoc/gated/*/*/seed-0")
+    for gone in (None, "checkpoints"):  # from the checkpoint, then from model.zip
+        if gone is not None:
+            shutil.rmtree(directory / gone)
+        done = harness("evaluate", str(directory), "--episodes", "1")
+        assert done.returncode == 0, done.stderr
 
 
 def test_its_unknown_keys_are_refused(harness: Harness, tmp_path: Path) -> None:

@@ -131,3 +131,19 @@ def test_three_hundred_runs_stay_below_ten_megabytes(tmp_path: Path, writer: Any
     page = html_report(report(tmp_path, ["sweep"], baseline="agent0"))
     assert len(drill_downs(page)) == 300
     assert len(page.encode()) < 10_000_000
+
+
+def test_names_in_figures_are_shown_as_they_are(tmp_path: Path, writer: Any) -> None:
+    notes = ("$\\frac$", "a $x$ b", "\x1b[31mred")
+    for seed in (0, 1):
+        writer(tmp_path, range(150), agent="_Own-A2C", seed=seed)
+        for number, note in enumerate(notes):
+            arguments = {"identity": f"n{number}", "hyperparameters": {"note": note}}
+            writer(tmp_path, range(150), agent="My-Agent", seed=seed, **arguments)
+    content = report(tmp_path, ["sweep"])
+    content.write(tmp_path / "out")
+    page = html_report(content)
+    assert "[31mred)<" in page
+    for shown in ("_Own-A2C", *(f"My-Agent (note={note})" for note in notes[:2])):
+        assert page.count(f">{shown}</text>") == len(content.figures()) - 1, shown  # but for the grid's
+    assert "Sensitivity of My-Agent<" in page

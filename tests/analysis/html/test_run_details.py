@@ -6,6 +6,7 @@ from typing import Any
 
 from analysis.html.runs import LINE_CHARACTERS, TEXT_CHARACTERS, log_tail, read_details
 from analysis.load import load_sweeps
+from harness.evaluation.record import EvaluatedEpisode, Evaluation
 
 
 def test_the_logs_end_is_shown(tmp_path: Path) -> None:
@@ -68,3 +69,25 @@ def test_damaged_files_are_named_and_do_not_raise(tmp_path: Path, writer: Any) -
     details = read_details(run)
     assert f"{record.run_file}: no such file" in details.error
     assert (details.config, details.attempts) == ("", ())
+
+
+def test_a_time_that_is_none_is_shown_as_it_stands(tmp_path: Path, writer: Any) -> None:
+    record = writer(tmp_path, [1.0] * 5, agent="a2c")
+    for path, key in ((record.status_file, "heartbeat"), (record.run_file, "started")):
+        content = json.loads(path.read_text())
+        holder = content if key in content else content["attempts"][0]
+        holder[key] = 1.8e18
+        path.write_text(json.dumps(content))
+    ((run,),) = (setting.runs for setting in load_sweeps(tmp_path, ["sweep"]).settings)
+    details = read_details(run)
+    assert ("Last heartbeat", "1.8e+18") in details.facts
+    assert details.attempts[0][0] == "Attempt 1, 1.8e+18"
+
+
+def test_evaluations_stand_in_the_order_of_training(tmp_path: Path, writer: Any) -> None:
+    record = writer(tmp_path, [1.0] * 5, agent="a2c")
+    episodes = (EvaluatedEpisode(0, 0, 0, 1.0, 1),)
+    for timesteps in (20_000, 100_000, 3_000):
+        Evaluation("Hopper-v5", timesteps, "p", {}, "sampled", 0, 1, episodes, {}).write(record)
+    ((run,),) = (setting.runs for setting in load_sweeps(tmp_path, ["sweep"]).settings)
+    assert [row[0] for row in read_details(run).evaluations[1:]] == ["3k", "20k", "100k"]

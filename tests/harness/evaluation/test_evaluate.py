@@ -192,3 +192,30 @@ def test_the_command_prints_the_result_and_says_what_it_wrote(copy: RunRecord) -
     assert "wrote " in done.stderr
     shown = CliRunner().invoke(app, ["evaluate", str(copy.directory), "--episodes", "2", "--json"])
     assert json.loads(shown.stdout)["return"] == read_evaluations(copy)[0]["return"]
+
+
+def test_what_cannot_be_played_is_one_line(copy: RunRecord) -> None:
+    def refused() -> str:
+        result = CliRunner().invoke(app, ["evaluate", str(copy.directory), "--episodes", "1"])
+        assert result.exit_code == 2
+        assert len(result.stderr.splitlines()) == 1
+        return result.stderr
+
+    content = json.loads(copy.run_file.read_text())
+    other = {**content["spec"], "env_id": "Ant-v5"}
+    copy.run_file.write_text(json.dumps({**content, "spec": other}))
+    assert "its parameters are not this agent's (" in refused()
+    imported = {**content["spec"], "protocol": {"name": "imported", "version": 1}}
+    copy.run_file.write_text(json.dumps({**content, "spec": imported}))
+    assert "was imported, so that there is no agent to evaluate" in refused()
+
+
+def test_a_checkpoint_that_cannot_be_read_is_passed_over(copy: RunRecord) -> None:
+    (checkpoint,) = copy.checkpoints_directory.iterdir()
+    (checkpoint / "manifest.json").unlink()
+    (checkpoint / "manifest.json").mkdir()  # an OSError for root, too
+    assert evaluate(copy, Settings(n_episodes=1)).timesteps == 600
+    copy.model_file.unlink()
+    copy.model_file.mkdir()
+    with pytest.raises(RecordError, match="the final model is damaged"):
+        evaluate(copy, Settings(n_episodes=1))

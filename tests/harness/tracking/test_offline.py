@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+from typer.testing import CliRunner
 from wandb.proto.wandb_internal_pb2 import Record
 
+from harness.cli import app
 from harness.tracking.describe import describe
 from harness.tracking.points import STEP
 
@@ -84,3 +87,34 @@ def test_every_point_is_in_one_file_however_often_the_run_was_interrupted(
     assert [(metric.glob_name, metric.step_metric) for metric in metrics if metric.glob_name] == [("*", STEP)]
     (ended,) = (record.exit for record in records if record.WhichOneof("record_type") == "exit")
     assert ended.exit_code == 0
+
+
+def test_under_wandbs_own_agent_a_run_keeps_its_id_and_project(
+    growing: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_SWEEP_ID", "team/theirs/abc")
+    monkeypatch.setenv("WANDB_RUN_ID", "theirs")
+    run = growing()
+    run.begin()
+    run.train(20)
+    run.status("done")
+    (opened,) = (record.run for record in offline(run) if record.WhichOneof("record_type") == "run")
+    assert (opened.run_id, opened.project) == (describe(run.record).id, "acktr-harness")
+
+
+def test_a_damaged_run_does_not_keep_the_others_from_being_pushed(growing: Callable[..., Any]) -> None:
+    runs = [growing(seed) for seed in range(3)]
+    for run in runs:
+        run.begin()
+        run.train(20)
+        run.status("done")
+    runs[0].record.run_file.write_text("{")
+    runs[1].record.status_file.unlink()
+    sweep = runs[0].record.directory.parents[3]
+    done = CliRunner().invoke(app, ["wandb", "push", str(sweep), "--offline", "--json"])
+    assert done.exit_code == 1
+    rows = json.loads(done.stdout)["runs"]
+    assert ["run.json: not readable" in rows[0]["error"], "status.json: no such" in rows[1]["error"]] == [
+        True
+    ] * 2
+    assert (rows[2]["error"], rows[2]["sent"]) == (None, 4)
