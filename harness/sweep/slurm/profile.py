@@ -23,7 +23,7 @@ PROFILES = Path("slurm")
 SLURM_CLOCK_SECONDS = 60
 """Slurm looks at time limits about once a minute, so its signal can come this much early."""
 
-_WALLTIME = re.compile(r"^(?:(\d{1,3})-)?(\d{1,3}):(\d\d)(?::(\d\d))?\Z")
+_WALLTIME = re.compile(r"^(?:(\d{1,4})-)?(\d{1,3}):(\d\d)(?::(\d\d))?\Z")
 _SECRET = re.compile(
     r"""\b(\w*(?:API_?KEY|ACCESS_KEY|TOKEN|SECRET|PASSWORD|PASSWD))\s*=\s*["']?[^\s"'$`]""", re.IGNORECASE
 )
@@ -190,8 +190,8 @@ class Profile(BaseModel):
 
 def profile_from_json(content: dict[str, Any]) -> Profile:
     """The profile that :meth:`Profile.to_json` wrote."""
-    minutes = int(content["walltime"])
-    return Profile.model_validate({**content, "walltime": f"{minutes // 60}:{minutes % 60:02d}:00"})
+    hours, minutes = divmod(int(content["walltime"]), 60)
+    return Profile.model_validate({**content, "walltime": f"{hours // 24}-{hours % 24}:{minutes:02d}:00"})
 
 
 def load_profile(name: str) -> Profile:

@@ -30,7 +30,15 @@ def test_the_profiles_that_come_along_load(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "minutes"),
-    [("4:00:00", 240), ("1-00:00:00", 1440), ("0:10", 10), ("00:05:30", 6), ("100:00:00", 6000)],
+    [
+        ("4:00:00", 240),
+        ("1-00:00:00", 1440),
+        ("0:10", 10),
+        ("00:05:30", 6),
+        ("100:00:00", 6000),
+        ("42-00:00:00", 60480),
+        ("999-999:59", 1498559),
+    ],
 )
 def test_walltimes(text: str, minutes: int, tmp_path: Path) -> None:
     profile = load_profile(written(tmp_path, f'walltime: "{text}"'))
