@@ -194,13 +194,18 @@ def profile_from_json(content: dict[str, Any]) -> Profile:
     return Profile.model_validate({**content, "walltime": f"{hours // 24}-{hours % 24}:{minutes:02d}:00"})
 
 
+def is_file_name(backend: str) -> bool:
+    """Whether ``--backend`` gave a file and not the name of a profile in ``slurm/``."""
+    return backend.endswith((".yaml", ".yml"))
+
+
 def load_profile(name: str) -> Profile:
     """The profile ``slurm/<name>.yaml``, or the file itself where ``name`` ends with ``.yaml``.
 
     Raises:
         SpecError: no such profile, or the first mistake in it, in one line with file, line and key.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else PROFILES / f"{name}.yaml"
+    path = Path(name) if is_file_name(name) else PROFILES / f"{name}.yaml"
     if not path.is_file():
         known = ["local", *sorted(file.stem for file in PROFILES.glob("*.yaml"))]
         raise SpecError(

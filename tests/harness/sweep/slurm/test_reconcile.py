@@ -159,6 +159,19 @@ def test_retry_starts_what_ended_badly(place: Path, fake_slurm: Path) -> None:
     assert harness("retry", "s").stdout == "nothing to do: no run is failed or lost\n"
 
 
+def test_retry_takes_the_profile_from_the_file_that_the_sweep_was_given(
+    place: Path, fake_slurm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep()
+    set_status(seeds()[0], "failed", error="it broke")
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    retried = harness("retry", "s", "--runs-dir", "../runs")
+    assert (retried.exit_code, retried.stdout.partition(":")[0]) == (0, "submitted job 102")
+    newest = Jobs(place / "runs/s").submissions[-1].content
+    assert (newest["profile"], newest["backend"]) == ("p", str(place / "p.yaml"))
+
+
 def newest() -> str:
     return Jobs(Path("runs/s")).submissions[-1].directory.name
 
