@@ -91,12 +91,16 @@ _OWNED = (
     "signal",
     "time",
 )
+_APART = ("clusters", "parsable", "test-only", "wait")
+"""With these sbatch does not give the id at once, or squeue does not know it: the job would be lost sight of."""
 
 
 def _further(options: dict[str, Any]) -> dict[str, Any]:
     for name, value in options.items():
         if name in _OWNED:
             raise ValueError(f"expected sbatch options that have no key of their own, got {name!r}")
+        if name in _APART:
+            raise ValueError(f"expected none of {', '.join(_APART)}: the job could not be followed")
         if not re.match(r"^[a-z][a-z-]*\Z", name):
             raise ValueError(f"expected sbatch options without dashes in front, got {name!r}")
         if isinstance(value, str):

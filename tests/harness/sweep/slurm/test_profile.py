@@ -67,6 +67,7 @@ def test_walltimes(text: str, minutes: int, tmp_path: Path) -> None:
         ('walltime: "1:00:00"\ngpu_type: a100', "2: gpu_type: expected gpus_per_job > 0 beside it"),
         ('walltime: "1:00:00"\nsetup: module load x', "2: setup: expected a list"),
         ('walltime: "1:00:00"\noptions: {time: 5}', "2: options: expected sbatch options that have no key"),
+        ('walltime: "1:00:00"\noptions: {parsable: true}', "2: options: expected none of clusters, parsable"),
         ('walltime: "1:00:00"\noptions: {"--nice": 5}', "2: options: expected sbatch options without dashes"),
         ('walltime: "1:00:00"\noptions: {comment: "a\\nrm"}', "2: options: expected one line"),
         (
