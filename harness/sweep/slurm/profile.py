@@ -92,7 +92,7 @@ _OWNED = (
     "time",
 )
 _APART = ("clusters", "parsable", "test-only", "wait")
-"""With these sbatch does not give the id at once, or squeue does not know it: the job could not be followed."""
+"""With these sbatch does not give the id at once, or squeue does not know it: the job could not be seen."""
 
 
 def _further(options: dict[str, Any]) -> dict[str, Any]:
