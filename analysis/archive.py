@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from analysis.files import replacing
 from analysis.importing.model import ImportProblem
 from harness import looks
 from harness.records import find_runs, read_json
@@ -33,20 +34,18 @@ def write_archive(sweep: Path, target: Path) -> int:
         OSError: ``target`` cannot be written.
     """
     runs = find_runs(sweep)
-    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with tarfile.open(aside, "w:xz", format=tarfile.PAX_FORMAT) as archive:
-            places = [sweep / name for name in OF_SWEEP]
-            places += [record.directory / name for record in runs for name in RECORDS]
-            for path in places:
-                if path.exists():
-                    content = _run_json(path) if path.name == "run.json" else path.read_bytes()
-                    member = tarfile.TarInfo(path.relative_to(sweep).as_posix())
-                    member.size = len(content)
-                    archive.addfile(member, BytesIO(content))
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)
+    places = [sweep / name for name in OF_SWEEP]
+    places += [record.directory / name for record in runs for name in RECORDS]
+    with (
+        replacing(target) as file,
+        tarfile.open(fileobj=file, mode="w:xz", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for path in places:
+            if path.exists():
+                content = _run_json(path) if path.name == "run.json" else path.read_bytes()
+                member = tarfile.TarInfo(path.relative_to(sweep).as_posix())
+                member.size = len(content)
+                archive.addfile(member, BytesIO(content))
     return len(runs)
 
 
@@ -74,7 +73,9 @@ def read_archive(source: Path, runs_dir: Path, sweep: str) -> int:
     except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
         raise ImportProblem(f"{source}: not readable as a {SUFFIX} of records ({error})") from None
     except OSError as error:
-        raise ImportProblem(f"{source}: {error.strerror or error}") from None
+        if error.filename == str(source):
+            raise ImportProblem(f"{source}: {error.strerror}") from None
+        raise ImportProblem(f"{target}: cannot be written ({error.strerror or error})") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return len(runs)

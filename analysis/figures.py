@@ -21,6 +21,7 @@ from analysis.figures_panel import (
     looks_of,
     tidy,
 )
+from analysis.files import replacing
 from analysis.formats import level_text, short_env_id
 from analysis.load import Setting
 from analysis.reference import Reference
@@ -97,8 +98,10 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
     """
     paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in ("png", "svg")]
     with matplotlib.rc_context({"svg.hashsalt": stem.name}):
-        figure.savefig(paths[0], dpi=160, facecolor="white", metadata={"Software": None})
-        figure.savefig(paths[1], facecolor="white", metadata={"Date": None})
+        with replacing(paths[0]) as file:
+            figure.savefig(file, format="png", dpi=160, facecolor="white", metadata={"Software": None})
+        with replacing(paths[1]) as file:
+            figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None})
     return paths
 
 

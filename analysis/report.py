@@ -19,6 +19,7 @@ from analysis.agent_level import level_of_agent
 from analysis.figures import learning_curves, save_figure
 from analysis.figures_scores import efficiency_figure, profile_figure, sensitivity_figure
 from analysis.figures_survival import reached_figure
+from analysis.files import write_file
 from analysis.formats import short_env_id, timesteps_text
 from analysis.load import Run, Setting, SweepError, load_sweeps
 from analysis.reference import Reference, paper_reference
@@ -110,7 +111,7 @@ class Report:
             **{f"{name}.csv": table.to_csv() for name, table in self.sections.items()},
         }
         for name, text in texts.items():
-            (directory / name).write_text(text, encoding="utf-8")
+            write_file(directory / name, text)
         paths = [directory / name for name in texts]
         for name, figure in figures.items():
             paths += save_figure(figure, directory / name)

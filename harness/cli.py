@@ -6,6 +6,7 @@ subcommands import what they need when called, so that ``harness --help`` is qui
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -57,6 +58,10 @@ class _OneLineErrors(TyperGroup):
             if not isinstance(error, _user_errors()):
                 raise
             code = _complain(f"harness: {error}")
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            code = _complain(f"harness: {error.filename or 'output'}: cannot be written ({error.strerror})")
         if standalone_mode:
             sys.exit(code)
         return code

@@ -79,19 +79,29 @@ def digest_files(files: Iterable[Path]) -> str:
 
 @cache
 def git_state(directory: Path) -> dict[str, str | None]:
-    """Commit and, for a dirty work tree, a digest of the difference; ``None`` outside a repository."""
+    """Commit and, for a dirty work tree, a digest of the difference; ``None`` outside a repository.
+
+    A repository that tracks nothing in ``directory`` is not the code's: it has been installed below it.
+    """
     commit = _git(directory, "rev-parse", "HEAD")
-    if commit is None:
+    if commit is None or not _git(directory, "ls-files"):
         return {"commit": None, "dirty_digest": None}
     difference = _git(directory, "diff", "HEAD") or ""
-    dirty = hashlib.sha256(difference.encode()).hexdigest()[:16] if difference else None
+    dirty = (
+        hashlib.sha256(difference.encode(errors="surrogateescape")).hexdigest()[:16] if difference else None
+    )
     return {"commit": commit.strip(), "dirty_digest": dirty}
 
 
 def _git(directory: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(directory), *arguments], capture_output=True, text=True, timeout=20, check=True
+            ["git", "-C", str(directory), *arguments],
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",  # a changed file may be in any encoding
+            timeout=20,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -9,6 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from analysis.figures import save_figure
+from analysis.files import write_file
 from analysis.load import Setting, SweepError, load_sweeps, sweep_directory
 from analysis.paper.claims import all_claims, artefacts, select
 from analysis.paper.claims_table import claims_table, paper_table_beside
@@ -71,7 +72,7 @@ class Reproduction:
             text = f"# {table.title}\n\n{table.to_markdown()}"
             for suffix, content in ((".csv", table.to_csv()), (".md", text)):
                 paths.append(directory / f"{name}{suffix}")
-                paths[-1].write_text(content, encoding="utf-8")
+                write_file(paths[-1], content)
         captioned = []
         for name in self.artefacts:
             figures = self._figures(name)
@@ -81,7 +82,7 @@ class Reproduction:
                 captioned += [_caption(name), *(f"![{stem}]({stem}.png)" for stem in figures)]
         if captioned:
             paths.append(directory / "figures.md")
-            paths[-1].write_text("\n\n".join(["# Figures", *captioned]) + "\n", encoding="utf-8")
+            write_file(paths[-1], "\n\n".join(["# Figures", *captioned]) + "\n")
         return paths
 
     def _figures(self, name: str) -> dict[str, Figure]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -102,6 +103,9 @@ def time_case(case: str | RunSpec, threads: int, scale: float = 1.0) -> Sample:
             env={**os.environ, "OMP_NUM_THREADS": str(threads), "TMPDIR": scratch},
             check=False,
         )
+    if done.returncode < 0:  # what it said last has nothing to do with it
+        number = -done.returncode
+        raise BenchError(f"{name}: killed by signal {number} ({signal.strsignal(number)})")
     if done.returncode != 0:
         raise BenchError(f"{name}: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
     result = json.loads(done.stdout.strip().splitlines()[-1])

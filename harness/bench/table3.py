@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from analysis.paper.cells import paper_speeds
 from harness.bench.measure import Sample, median_speed, time_case
 from harness.envs.names import is_atari, is_mujoco
-from harness.spec import RunSpec
+from harness.spec import RunSpec, SpecError
 
 BASELINE = "a2c"
 
@@ -56,11 +56,17 @@ def measure_table(
         on_sample: told of each finished process.
 
     Raises:
+        SpecError: a run has no batch, or two settings of an agent have the same.
         harness.bench.measure.BenchError: a run failed.
     """
     first: dict[tuple[str, int, str], RunSpec] = {}
     for run in runs:
-        first.setdefault((run.env_id, _batch(run), run.algo), run)
+        timed = first.setdefault((run.env_id, _batch(run), run.algo), run)
+        if (run.label, run.hyperparameters) != (timed.label, timed.hyperparameters):
+            raise SpecError(
+                f"{timed.label} and {run.label} on {run.env_id}: expected one setting of an agent "
+                "at a batch size"
+            )
     samples: dict[tuple[str, int, str], list[Sample]] = {}
     for _ in range(rounds):
         for (env_id, batch, algo), run in sorted(first.items(), key=lambda item: item[0][:2]):
@@ -94,4 +100,7 @@ def table(samples: dict[tuple[str, int, str], list[Sample]]) -> list[Row]:
 
 
 def _batch(run: RunSpec) -> int:
-    return int(run.hyperparameters["n_envs"]) * int(run.hyperparameters["n_steps"])
+    try:
+        return int(run.hyperparameters["n_envs"]) * int(run.hyperparameters["n_steps"])
+    except KeyError as missing:
+        raise SpecError(f"{run.label}: has no {missing.args[0]}; expected on-policy agents") from None

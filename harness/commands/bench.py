@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -99,6 +100,8 @@ def checkpoint(
 ) -> None:
     """Write checkpoints of MuJoCo, Atari and pixel runs: what one costs, and its share of a run's time."""
     _check(only, list(checkpoints.CASES))
+    if directory is not None and not (directory.is_dir() and os.access(directory, os.W_OK)):
+        raise typer.BadParameter(f"{directory}: expected a writable directory", param_hint="--dir")
     names = [name for name in checkpoints.CASES if not only or name in only]
     with tempfile.TemporaryDirectory(dir=directory) as new:
         costs = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import typer
 from harness.commands.output import RUNS_DIR, Json, RunsDir, print_json, print_table
 
 GIB = 2**30
+PROBE_BYTES = 2**20
+"""Written to the disk and taken back: a quota, or a file system that refuses, shows in no other way."""
 
 
 def doctor(runs_dir: RunsDir = RUNS_DIR, as_json: Json = False) -> None:
@@ -100,6 +103,10 @@ def _disk(runs_dir: Path) -> str:
     place = next(path for path in (runs_dir.absolute(), *runs_dir.absolute().parents) if path.exists())
     if not place.is_dir():
         raise NotADirectoryError(f"{place} is a file; expected a directory for runs")
-    if not os.access(place, os.W_OK):
-        raise PermissionError(f"{place} cannot be written")
+    try:
+        with tempfile.TemporaryFile(dir=place) as probe:
+            probe.write(bytes(PROBE_BYTES))
+            probe.flush()
+    except OSError as error:
+        raise type(error)(f"{place} cannot be written ({error.strerror})") from None
     return f"{shutil.disk_usage(place).free / GIB:.0f} GiB free for {runs_dir}"

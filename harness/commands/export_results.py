@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.output import RUNS_DIR, RunsDir, counted
+from harness.commands.output import RUNS_DIR, RunsDir, counted, writing
 
 ARCHIVE = "archive"
 
@@ -30,6 +30,7 @@ def export_results(
 ) -> None:
     """Write the results of sweeps for another program."""
     from analysis.exporting import FORMATS, ExportProblem
+    from analysis.files import write_file
     from analysis.load import SweepError, load_sweeps
     from harness.spec import SpecError
 
@@ -41,14 +42,13 @@ def export_results(
     try:
         loaded = load_sweeps(runs_dir, sweeps)
         text = FORMATS[form](loaded.settings)
-        if out is None:
-            typer.echo(text, nl=False)
-        else:
-            out.write_text(text, encoding="utf-8")
     except (SweepError, ExportProblem) as error:
         raise SpecError(str(error)) from None
-    except OSError as error:
-        raise SpecError(f"--out {out}: cannot be written ({error.strerror})") from None
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        with writing("--out", out, "a file in an existing directory"):
+            write_file(out, text)
     for line in loaded.unreadable:
         typer.echo(f"warning: left out: {line}", err=True)
 
@@ -61,9 +61,9 @@ def _archive(sweeps: list[str], out: Path | None, runs_dir: Path) -> None:
     if len(sweeps) != 1 or out is None or not out.name.endswith(SUFFIX):
         raise SpecError(f"--format {ARCHIVE}: expected one sweep and --out FILE{SUFFIX}")
     try:
-        n_runs = write_archive(sweep_directory(runs_dir, sweeps[0]), out)
+        directory = sweep_directory(runs_dir, sweeps[0])
+        with writing("--out", out, "a file in an existing directory"):
+            n_runs = write_archive(directory, out)
     except SweepError as error:
         raise SpecError(str(error)) from None
-    except OSError as error:
-        raise SpecError(f"--out {out}: cannot be written ({error.strerror})") from None
     typer.echo(f"wrote {out}: {counted(n_runs, 'run')}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,18 +39,22 @@ def logs(
     try:
         if follow:
             _wait_for_start(record)
-        text = path.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
         if record.run_file.exists():
-            raise SpecError(f"{run_dir}: was not started yet; {_look_at(record)}") from None
+            raise SpecError(f"{run_dir}: {_without_log(record)}") from None
         raise RecordError(f"{path}: no such file; expected a directory as in runs/<sweep>/…/seed-0") from None
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({error.strerror})") from None
-    shown = text.decode(errors="replace").splitlines()
-    typer.echo("\n".join(shown[-lines:] if lines else shown))
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    text = "".join(decoder.decode(content, final=not follow).splitlines(keepends=True)[-(lines or 0) :])
+    typer.echo(text, nl=not follow and not text.endswith("\n"))
     if follow:
-        for more in _following(record, len(text)):
-            typer.echo(more, nl=False)
+        try:
+            for more in _following(record, len(content)):
+                typer.echo(decoder.decode(more), nl=False)
+        except FileNotFoundError:
+            raise RecordError(f"{path}: was removed while it was followed") from None
 
 
 def _wait_for_start(record: RunRecord) -> None:
@@ -64,10 +69,12 @@ def _wait_for_start(record: RunRecord) -> None:
         time.sleep(QUEUE_SECONDS)
 
 
-def _look_at(record: RunRecord) -> str:
+def _without_log(record: RunRecord) -> str:
     """What is known of a run without a log."""
     state, status = _found(record)
-    return str(status.get("error") or f"it is {state}")
+    if state == "done":
+        return "has no log; it was imported, or the log was removed"
+    return f"was not started yet; {status.get('error') or f'it is {state}'}"
 
 
 def _found(record: RunRecord) -> tuple[str, dict[str, Any]]:
@@ -81,7 +88,7 @@ def _found(record: RunRecord) -> tuple[str, dict[str, Any]]:
     return found_state(resolved, Jobs(above[SWEEP_ABOVE]).of if len(above) > SWEEP_ABOVE else None)
 
 
-def _following(record: RunRecord, position: int) -> Iterator[str]:
+def _following(record: RunRecord, position: int) -> Iterator[bytes]:
     """What is added to the log after ``position``, until the run is done or has failed."""
     ended, next_look = False, 0.0
     while True:
@@ -93,7 +100,7 @@ def _following(record: RunRecord, position: int) -> Iterator[str]:
             added = file.read()
         if added:
             position += len(added)
-            yield added.decode(errors="replace")
+            yield added
         elif ended:
             return
         time.sleep(FOLLOW_SECONDS)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +25,27 @@ AllowCodeChange = Annotated[
 RUNS_DIR = Path("runs")
 PLAIN_WIDTH = 200
 SILENT = "squeue does not answer: runs that a job held count as queued or running until it does"
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""The disk is the reason, and not which path was given."""
+
+
+@contextmanager
+def writing(option: str, path: Path, expected: str = "a file") -> Iterator[None]:
+    """What cannot be written to the ``path`` that ``option`` gave is one line with the file's name.
+
+    Raises:
+        SpecError: in place of an ``OSError`` of the block.
+    """
+    from harness.spec import SpecError
+
+    try:
+        yield
+    except OSError as error:
+        inside = f"{error.filename}: " if error.filename and Path(error.filename) != path else ""
+        hint = "" if inside or error.errno in FULL else f"; expected {expected}"
+        raise SpecError(f"{option} {path}: {inside}cannot be written ({error.strerror}){hint}") from None
 
 
 def print_json(content: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.output import RUNS_DIR, Json, RunsDir, console, print_json
+from harness.commands.output import RUNS_DIR, Json, RunsDir, console, print_json, writing
 
 if TYPE_CHECKING:
     from analysis.report import Report
@@ -63,11 +63,12 @@ def report(
         out = Path("reports") / "+".join(Path(sweep).name for sweep in sweeps)
     try:
         content = make_report(runs_dir, sweeps, baseline=baseline, paired=paired, level_of=level_of)
-        paths = content.write(out) if out is not None else []
     except SweepError as error:
         raise SpecError(str(error)) from None
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise SpecError(f"--out {out}: cannot be written ({error.strerror}); expected a directory") from None
+    paths = []
+    if out is not None:
+        with writing("--out", out, "a directory"):
+            paths = content.write(out)
     if html is not None:
         _write_page(content, html, runs_dir, sweeps)
         paths.append(html)
@@ -88,15 +89,12 @@ def report(
 
 
 def _write_page(content: Report, path: Path, runs_dir: Path, sweeps: list[str]) -> None:
+    from analysis.files import write_file
     from analysis.html import html_report
     from analysis.paper.reproduction import claims_on
-    from harness.records import write_atomically
-    from harness.spec import SpecError
 
-    try:
+    claims = claims_on(runs_dir, sweeps)
+    page = html_report(content, extra_sections={} if claims is None else {"claims": claims})
+    with writing("--html", path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        claims = claims_on(runs_dir, sweeps)
-        page = html_report(content, extra_sections={} if claims is None else {"claims": claims})
-        write_atomically(path, page)
-    except OSError as error:
-        raise SpecError(f"--html {path}: cannot be written ({error.strerror}); expected a file") from None
+        write_file(path, page)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.output import RUNS_DIR, Json, RunsDir, console, print_json, print_table
+from harness.commands.output import RUNS_DIR, Json, RunsDir, console, print_json, print_table, writing
 from harness.commands.sweep import LOCAL, Backend, Jobs
 
 if TYPE_CHECKING:
@@ -138,12 +138,8 @@ def _print(found: Reproduction, as_json: bool) -> None:
 
 
 def _write(found: Reproduction, out: Path) -> None:
-    from harness.spec import SpecError
-
-    try:
+    with writing("--out", out, "a directory"):
         paths = found.write(out)
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise SpecError(f"--out {out}: cannot be written ({error.strerror}); expected a directory") from None
     for path in paths:
         typer.echo(f"wrote {path}", err=True)
 

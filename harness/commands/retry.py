@@ -32,11 +32,11 @@ def retry(
     """Start failed and lost runs again, from their checkpoints; without the sweep's file."""
     from harness.runner.lock import lock
     from harness.sweep.expand import Sweep
-    from harness.sweep.retry import check_sweep, ended_badly, last_profile
+    from harness.sweep.retry import check_sweep, ended_badly, last_backend
     from harness.tracking.settings import TrackingBlock
 
     check_sweep(runs_dir, sweep)
-    chosen = backend or last_profile(runs_dir, sweep) or LOCAL
+    chosen = backend or last_backend(runs_dir, sweep) or LOCAL
     check_jobs(jobs, chosen)
     target = cluster(chosen, sweep, runs_dir)
     states = [state for state, wanted in (("failed", failed), ("lost", lost)) if wanted] or ["failed", "lost"]

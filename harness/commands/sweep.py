@@ -146,9 +146,10 @@ def cluster(backend: str, sweep: str, runs_dir: Path) -> Target | None:
     if backend == LOCAL:
         return None
     from harness.sweep.slurm.backend import Target
-    from harness.sweep.slurm.profile import load_profile
+    from harness.sweep.slurm.profile import is_file_name, load_profile
 
-    return Target(load_profile(backend), sweep, runs_dir / sweep)
+    again = str(Path(backend).absolute()) if is_file_name(backend) else backend
+    return Target(load_profile(backend), sweep, runs_dir / sweep, again)
 
 
 def run_here(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.output import Json, print_json, print_table
+from harness.commands.output import Json, print_json, print_table, writing
 from harness.commands.run_options import Algo, Assignments, Env, Preset, Protocol, RunFile, Seed, Timesteps
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ def verify_resume(
     spec = spec_from(file, algo, env, seed, timesteps, preset, protocol, assignments or [])
     if keep is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
         raise SpecError(f"--keep {keep}: is not empty, or no directory; expected a new directory")
+    if keep is not None:
+        with writing("--keep", keep, "a new directory"):
+            keep.mkdir(parents=True, exist_ok=True)
 
     def tell(line: str) -> None:
         typer.echo(line, err=True)

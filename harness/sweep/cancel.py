@@ -133,7 +133,14 @@ def _stop_supervisor(directory: Path, what: str, wait: float) -> int | None:
         if match is None or match.group(2) != platform.node():
             raise SpecError(f"{held}; cancel it there") from None
     pid = int(match.group(1))
-    os.kill(pid, signal.SIGTERM)
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:  # it ended just now; the lock will be free
+        pass
+    except PermissionError:
+        raise SpecError(
+            f"{what} is being run by process {pid} of another user; expected them to cancel it"
+        ) from None
     deadline = time.monotonic() + wait
     while time.monotonic() < deadline:
         time.sleep(0.2)

@@ -38,10 +38,13 @@ def ended_badly(runs_dir: Path, sweep: str, states: Collection[Found]) -> list[P
     return runs
 
 
-def last_profile(runs_dir: Path, sweep: str) -> str | None:
-    """The name of the profile of the newest submission; ``None`` if there was none."""
+def last_backend(runs_dir: Path, sweep: str) -> str | None:
+    """What gave the profile of the newest submission as ``--backend``; ``None`` if there was none."""
     submissions = Jobs(runs_dir / sweep).submissions
-    return str(submissions[-1].content["profile"]) if submissions else None
+    if not submissions:
+        return None
+    content = submissions[-1].content
+    return str(content.get("backend", content["profile"]))  # older ones have its name alone
 
 
 def check_sweep(runs_dir: Path, sweep: str) -> None:

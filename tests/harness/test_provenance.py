@@ -37,6 +37,13 @@ def test_git_state_tells_a_dirty_tree(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("two")
     assert git_state(tmp_path)["dirty_digest"] is not None
     git_state.cache_clear()
+    (tmp_path / "file").write_bytes("café".encode("latin-1"))
+    assert git_state(tmp_path)["dirty_digest"] is not None
+    installed = tmp_path / ".venv" / "harness"
+    installed.mkdir(parents=True)
+    (installed / "code.py").write_text("")
+    assert git_state(installed) == {"commit": None, "dirty_digest": None}
+    git_state.cache_clear()
 
 
 def test_it_is_plain_json_with_every_package() -> None:

@@ -107,8 +107,9 @@ def test_a_worker_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
         ([*ASKED[1:], "--algo", "dqn"], "dqn starts again from zero: exact resume exists for on-policy"),
         ([*ASKED[1:], "--keep", "full"], "--keep full: is not empty"),
         ([*ASKED[1:], "--keep", "full/file"], "--keep full/file: is not empty, or no directory"),
+        ([*ASKED[1:], "--keep", "full/file/x"], "--keep full/file/x: cannot be written (Not a directory)"),
     ],
-    ids=["missing", "kills", "algo", "off-policy", "keep", "keep in a file"],
+    ids=["missing", "kills", "algo", "off-policy", "keep", "keep in a file", "keep below a file"],
 )
 def test_mistakes_are_one_line(
     arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -29,11 +29,13 @@ class Target:
         profile: of the cluster.
         sweep: the sweep's name.
         directory: ``runs/<sweep>``.
+        backend: what ``harness retry`` is to take as ``--backend``; default: the profile's name.
     """
 
     profile: Profile
     sweep: str
     directory: Path
+    backend: str | None = None
 
     def check(self) -> None:
         """Raise :class:`SlurmError` where there is no Slurm, or not the profile's partition."""
@@ -103,4 +105,5 @@ class Target:
             options,
             fresh=fresh,
             wandb=tracking.wandb,
+            backend=self.backend,
         )

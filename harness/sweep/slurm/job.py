@@ -208,6 +208,7 @@ class Share:
                 str(content["sweep"]),
                 self.profile,
                 {**content, "idle_starts": self._idle_starts()},
+                backend=self.submission.content.get("backend"),
             )
             print(f"follow-up submitted: job {job_id}", flush=True)
         except SlurmError as error:

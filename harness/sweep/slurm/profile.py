@@ -23,7 +23,7 @@ PROFILES = Path("slurm")
 SLURM_CLOCK_SECONDS = 60
 """Slurm looks at time limits about once a minute, so its signal can come this much early."""
 
-_WALLTIME = re.compile(r"^(?:(\d{1,3})-)?(\d{1,3}):(\d\d)(?::(\d\d))?\Z")
+_WALLTIME = re.compile(r"^(?:(\d{1,4})-)?(\d{1,3}):(\d\d)(?::(\d\d))?\Z")
 _SECRET = re.compile(
     r"""\b(\w*(?:API_?KEY|ACCESS_KEY|TOKEN|SECRET|PASSWORD|PASSWD))\s*=\s*["']?[^\s"'$`]""", re.IGNORECASE
 )
@@ -91,12 +91,16 @@ _OWNED = (
     "signal",
     "time",
 )
+_APART = ("clusters", "parsable", "test-only", "wait")
+"""With these sbatch does not give the id at once, or squeue does not know it: the job could not be seen."""
 
 
 def _further(options: dict[str, Any]) -> dict[str, Any]:
     for name, value in options.items():
         if name in _OWNED:
             raise ValueError(f"expected sbatch options that have no key of their own, got {name!r}")
+        if name in _APART:
+            raise ValueError(f"expected none of {', '.join(_APART)}: the job could not be followed")
         if not re.match(r"^[a-z][a-z-]*\Z", name):
             raise ValueError(f"expected sbatch options without dashes in front, got {name!r}")
         if isinstance(value, str):
@@ -190,8 +194,13 @@ class Profile(BaseModel):
 
 def profile_from_json(content: dict[str, Any]) -> Profile:
     """The profile that :meth:`Profile.to_json` wrote."""
-    minutes = int(content["walltime"])
-    return Profile.model_validate({**content, "walltime": f"{minutes // 60}:{minutes % 60:02d}:00"})
+    hours, minutes = divmod(int(content["walltime"]), 60)
+    return Profile.model_validate({**content, "walltime": f"{hours // 24}-{hours % 24}:{minutes:02d}:00"})
+
+
+def is_file_name(backend: str) -> bool:
+    """Whether ``--backend`` gave a file and not the name of a profile in ``slurm/``."""
+    return backend.endswith((".yaml", ".yml"))
 
 
 def load_profile(name: str) -> Profile:
@@ -200,7 +209,7 @@ def load_profile(name: str) -> Profile:
     Raises:
         SpecError: no such profile, or the first mistake in it, in one line with file, line and key.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else PROFILES / f"{name}.yaml"
+    path = Path(name) if is_file_name(name) else PROFILES / f"{name}.yaml"
     if not path.is_file():
         known = ["local", *sorted(file.stem for file in PROFILES.glob("*.yaml"))]
         raise SpecError(

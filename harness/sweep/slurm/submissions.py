@@ -3,7 +3,8 @@
 Layout, one directory per submission (an array, or a single job)::
 
     .slurm/<time>-<number>/
-      submission.json    name, array's id, user, profile; per job its share, its runs and the expected seconds
+      submission.json    name, array's id, user, profile, --backend; per job its share, its runs and the
+                         expected seconds
       share-0000.json    all that crosses to the job: run directories, profile, worker's options, code
       share-0000.starts  one line per start of the job
       cancelled.json     directories of runs that are no longer wanted
@@ -110,6 +111,7 @@ def begin(
     sweep: str,
     shares: Sequence[tuple[str, Sequence[Path], float | None]],
     profile: str,
+    backend: str,
 ) -> Submission:
     """Write ``submission.json`` before anything is submitted.
 
@@ -119,6 +121,7 @@ def begin(
         shares: per job the name of its file, its runs' directories, and the seconds that it was expected to
             take when it was packed.
         profile: its name.
+        backend: what gives it as ``--backend``.
     """
     root = sweep_directory / FOLDER
     root.mkdir(parents=True, exist_ok=True)
@@ -135,6 +138,7 @@ def begin(
         "name": f"harness-{sweep}-{directory.name}",
         "user": current_user(),
         "profile": profile,
+        "backend": backend,
         "submitted": time.time(),
         "job_id": None,
         "shares": [

@@ -33,6 +33,7 @@ def submit_runs(
     fresh: bool = False,
     runner: Sequence[str] = RUNNER,
     wandb: WandbBlock | None = None,
+    backend: str | None = None,
 ) -> Iterator[tuple[Submission, str]]:
     """Submit array after array; yield each with the id that Slurm gave it.
 
@@ -47,6 +48,7 @@ def submit_runs(
         fresh: drop what earlier attempts left.
         runner: what the job's interpreter is to run with a run directory and ``options``.
         wandb: where the jobs show their runs, by default nowhere; the API key is found on the node.
+        backend: as of :func:`submit_shares`.
 
     Raises:
         SlurmError: Slurm refuses one, or the disk is full; those before it stay submitted.
@@ -65,9 +67,8 @@ def submit_runs(
             "code": code,
             "wandb": (wandb or WandbBlock()).model_dump(mode="json"),
         }
-        yield submit_shares(
-            shares, sweep_directory, sweep, profile, content, seconds=[job.seconds for job in array]
-        )
+        seconds = [job.seconds for job in array]
+        yield submit_shares(shares, sweep_directory, sweep, profile, content, seconds, backend)
 
 
 def submit_shares(
@@ -77,6 +78,7 @@ def submit_shares(
     profile: Profile,
     content: dict[str, Any],
     seconds: Sequence[float | None] | None = None,
+    backend: str | None = None,
 ) -> tuple[Submission, str]:
     """One array of jobs (or a single one); return it with the id that Slurm gave it.
 
@@ -87,6 +89,7 @@ def submit_shares(
         profile: where and how.
         content: of the shares' files, beside profile and runs.
         seconds: how long each job was expected to take, for the record.
+        backend: what gives the profile as ``--backend``, for the record; default: its name.
 
     Raises:
         SlurmError: Slurm refuses it, or the disk is full; nothing is left of it.
@@ -101,7 +104,8 @@ def submit_shares(
     resolved = [[run.resolve() for run in share] for share in shares]
     expected = seconds or [None] * len(names)
     with _writing(sweep_directory):
-        submission = begin(root, sweep, list(zip(names, resolved, expected, strict=True)), profile.name)
+        jobs = list(zip(names, resolved, expected, strict=True))
+        submission = begin(root, sweep, jobs, profile.name, backend or profile.name)
         try:
             for name, runs in zip(names, resolved, strict=True):
                 write_json(

@@ -47,3 +47,6 @@ def test_the_command_prints_each_case(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = CliRunner().invoke(app, ["bench", "checkpoint", "--only", "atari"])
     assert wrong.exit_code == 2
     assert "expected one of: acktr-mujoco" in wrong.output
+    nowhere = CliRunner().invoke(app, ["bench", "checkpoint", "--dir", "/nowhere"])
+    assert nowhere.exit_code == 2
+    assert "/nowhere: expected a writable directory" in nowhere.output

@@ -89,6 +89,15 @@ def fixed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.commands.bench.compare", fake)
 
 
+def test_a_killed_case_is_not_taken_by_its_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, -9, "", "[Powered by Stella]\n")
+
+    monkeypatch.setattr(measure.subprocess, "run", killed)
+    with pytest.raises(BenchError, match=r"^a2c-atari: killed by signal 9 \(Killed\)$"):
+        time_case("a2c-atari", 1)
+
+
 @pytest.mark.usefixtures("fixed")
 def test_the_command_prints_json() -> None:
     done = CliRunner().invoke(app, ["bench", "train", "--only", "a2c-atari", "--json"])

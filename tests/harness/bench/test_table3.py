@@ -79,3 +79,23 @@ def test_a_run_is_timed_in_a_process_of_its_own() -> None:
     )
     sample = time_case(run, threads=1, scale=0.01)
     assert sample.steps_per_second > 1
+
+
+@pytest.mark.parametrize(
+    ("algos", "said"),
+    [
+        ("[ars]", "ars: has no n_steps; expected on-policy agents"),
+        (
+            "{a2c: , other: {algo: a2c, hyperparameters: {gamma: 0.9}}}",
+            "a2c and other on CartPole-v1: expected one setting of an agent at a batch size",
+        ),
+    ],
+)
+def test_a_sweep_of_which_a_part_would_not_be_timed_is_refused(
+    algos: str, said: str, timed: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(f"n_timesteps: 1000\nseeds: 2\nenvs: [CartPole-v1]\nalgos: {algos}\n")
+    done = CliRunner().invoke(app, ["bench", "table3", str(file)])
+    assert (done.exit_code, done.stderr) == (2, f"harness: {said}\n")
+    assert timed == []

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.records import read_json, write_json
 from harness.sweep.plan import PlannedRun
 from harness.sweep.slurm.code import code_now
 from harness.sweep.slurm.commands import SlurmError
@@ -162,11 +163,15 @@ def test_a_requeue_that_is_refused_becomes_a_follow_up(
 ) -> None:
     run = counting_run(0, 600)
     submission = submitted([run], profile())
+    told = submission.directory / "submission.json"
+    write_json(told, {**read_json(told), "backend": "/mine/test.yaml"})
     (fake_slurm / "scontrol.refuses").write_text("Requested operation is presently disabled for job 101")
     thread = signal_once_counting(run, signal.SIGUSR2)
     assert run_here(submission) == 75
     thread.join()
-    assert [s.content["job_id"] for s in Jobs(run.record.directory.parents[3]).submissions] == ["101", "102"]
+    submissions = Jobs(run.record.directory.parents[3]).submissions
+    assert [s.content["job_id"] for s in submissions] == ["101", "102"]
+    assert [s.content["backend"] for s in submissions] == ["/mine/test.yaml"] * 2
 
 
 def test_a_cancelled_run_is_not_put_back(

@@ -30,7 +30,15 @@ def test_the_profiles_that_come_along_load(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "minutes"),
-    [("4:00:00", 240), ("1-00:00:00", 1440), ("0:10", 10), ("00:05:30", 6), ("100:00:00", 6000)],
+    [
+        ("4:00:00", 240),
+        ("1-00:00:00", 1440),
+        ("0:10", 10),
+        ("00:05:30", 6),
+        ("100:00:00", 6000),
+        ("42-00:00:00", 60480),
+        ("999-999:59", 1498559),
+    ],
 )
 def test_walltimes(text: str, minutes: int, tmp_path: Path) -> None:
     profile = load_profile(written(tmp_path, f'walltime: "{text}"'))
@@ -59,6 +67,7 @@ def test_walltimes(text: str, minutes: int, tmp_path: Path) -> None:
         ('walltime: "1:00:00"\ngpu_type: a100', "2: gpu_type: expected gpus_per_job > 0 beside it"),
         ('walltime: "1:00:00"\nsetup: module load x', "2: setup: expected a list"),
         ('walltime: "1:00:00"\noptions: {time: 5}', "2: options: expected sbatch options that have no key"),
+        ('walltime: "1:00:00"\noptions: {parsable: true}', "2: options: expected none of clusters, parsable"),
         ('walltime: "1:00:00"\noptions: {"--nice": 5}', "2: options: expected sbatch options without dashes"),
         ('walltime: "1:00:00"\noptions: {comment: "a\\nrm"}', "2: options: expected one line"),
         (

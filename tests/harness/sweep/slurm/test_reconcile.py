@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -159,6 +160,19 @@ def test_retry_starts_what_ended_badly(place: Path, fake_slurm: Path) -> None:
     assert harness("retry", "s").stdout == "nothing to do: no run is failed or lost\n"
 
 
+def test_retry_takes_the_profile_from_the_file_that_the_sweep_was_given(
+    place: Path, fake_slurm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep()
+    set_status(seeds()[0], "failed", error="it broke")
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    retried = harness("retry", "s", "--runs-dir", "../runs")
+    assert (retried.exit_code, retried.stdout.partition(":")[0]) == (0, "submitted job 102")
+    newest = Jobs(place / "runs/s").submissions[-1].content
+    assert (newest["profile"], newest["backend"]) == ("p", str(place / "p.yaml"))
+
+
 def newest() -> str:
     return Jobs(Path("runs/s")).submissions[-1].directory.name
 
@@ -263,6 +277,31 @@ def test_cancel_of_a_sweep_on_another_machine_names_it(place: Path) -> None:
     assert refused.exit_code == 2
     assert "is already being run by process 7 on a-node" in refused.stderr
     assert refused.stderr.endswith("; cancel it there\n")
+
+
+def test_cancel_of_another_users_sweep_is_one_line(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def kill(pid: int, number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("harness.sweep.cancel.os.kill", kill)
+    with lock(Path("runs/s"), "sweep 's'"):
+        refused = harness("cancel", "s")
+    said = f"sweep 's' is being run by process {os.getpid()} of another user; expected them to cancel it"
+    assert (refused.exit_code, refused.stderr) == (2, f"harness: {said}\n")
+
+
+def test_a_supervisor_that_ends_by_itself_meanwhile_is_cancelled(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = ExitStack()
+    held.enter_context(lock(Path("runs/s"), "sweep 's'"))
+
+    def kill(pid: int, number: int) -> None:
+        held.close()
+        raise ProcessLookupError
+
+    monkeypatch.setattr("harness.sweep.cancel.os.kill", kill)
+    assert harness("cancel", "s").stdout == f"stopped process {os.getpid()}\n"
 
 
 def test_watch_stays_until_all_has_ended(place: Path) -> None:
