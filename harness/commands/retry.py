@@ -20,7 +20,10 @@ def retry(
     backend: Annotated[
         str | None, typer.Option(help="As of `harness sweep`; default: where the sweep was submitted last.")
     ] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"] | None,
+        typer.Option(help="Where to train.", show_default="as the sweep was trained last"),
+    ] = None,
     jobs: Jobs = None,
     runs_dir: RunsDir = RUNS_DIR,
     wandb: Wandb = None,
@@ -29,16 +32,20 @@ def retry(
     allow_code_change: AllowCodeChange = False,
     as_json: Json = False,
 ) -> None:
-    """Start failed and lost runs again, from their checkpoints; without the sweep's file."""
+    """Start failed and lost runs again, from their checkpoints; without the sweep's file.
+
+    They are trained and tracked as `harness sweep` was told last, unless an option says otherwise.
+    """
     from harness.runner.lock import lock
     from harness.sweep.expand import Sweep
     from harness.sweep.retry import check_sweep, ended_badly, last_backend
-    from harness.tracking.settings import TrackingBlock
+    from harness.sweep.training import Training
 
     check_sweep(runs_dir, sweep)
     chosen = backend or last_backend(runs_dir, sweep) or LOCAL
     check_jobs(jobs, chosen)
     target = cluster(chosen, sweep, runs_dir)
+    last = Training.read(runs_dir / sweep)
     states = [state for state, wanted in (("failed", failed), ("lost", lost)) if wanted] or ["failed", "lost"]
     with lock(runs_dir / sweep, f"sweep {sweep!r}"):
         runs = ended_badly(runs_dir, sweep, states)  # type: ignore[arg-type]
@@ -51,8 +58,9 @@ def retry(
         content = Sweep(
             sweep,
             tuple(run.spec for run in runs),
-            device,
-            tracking=tracking(TrackingBlock(), wandb, tensorboard),
+            device or last.device,
+            checkpoint_seconds=last.checkpoint_seconds,
+            tracking=tracking(last.tracking, wandb, tensorboard),
         )
         if target is None:
             outcome = run_here(runs, content, jobs, as_json, fresh, allow_code_change)

@@ -78,6 +78,7 @@ def sweep(
     from harness.runner.lock import lock
     from harness.spec import SpecError
     from harness.sweep.expand import load_sweep
+    from harness.sweep.training import Training
 
     check_jobs(jobs, backend)
     if watch and backend == LOCAL:
@@ -113,6 +114,7 @@ def sweep(
             quiet=as_json,
         )
     with lock(runs_dir / content.name, f"sweep {content.name!r}"):
+        Training.of(content).write(runs_dir / content.name)
         if prune:
             _prune(plan, runs_dir / content.name, as_json)
         if target is not None:

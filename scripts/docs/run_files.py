@@ -10,6 +10,7 @@ from analysis.episodes_cache import CACHE_NAME
 from harness import looks, records
 from harness.cli import EXIT_USAGE
 from harness.runner.exit_codes import ExitCode
+from harness.sweep import training
 from harness.sweep.supervisor import EXIT_STOPPED
 from scripts.docs.docstrings import meanings
 from scripts.docs.markdown import code, from_docstring, table
@@ -41,6 +42,7 @@ def run_directory() -> str:
             code(".slurm/"),
             "submissions to a cluster, and its jobs' output ([slurm](slurm.md#where-things-lie))",
         ],
+        [code(training.FILE), "how it was trained and tracked last, for `harness retry`"],
         [code(looks.FILE), "what was compared and when, of seeds that are run `until: decided`"],
         [code(CACHE_NAME), "the episodes of a large sweep, for faster reports; it can be deleted"],
     ]

@@ -141,42 +141,6 @@ def test_status_counts_and_says_what_is_lost(place: Path, fake_slurm: Path) -> N
     assert json.loads(lines[-1])["rows"][0]["counts"]["queued"] == 0
 
 
-def test_retry_starts_what_ended_badly(place: Path, fake_slurm: Path) -> None:
-    Path("slurm").mkdir()
-    Path("p.yaml").rename("slurm/p.yaml")
-    assert harness("sweep", "s.yaml", "--backend", "p").exit_code == 0
-    found = seeds()
-    set_status(found[0], "failed", error="it broke")
-    set_status(found[1], "running", 3600, hostname="a-node", pid=1)
-    set_status(found[2], "done")
-    assert "1 job," in harness("retry", "s", "--lost").stdout
-    (share,) = json.loads((place / "runs/s/.slurm").joinpath(newest(), "submission.json").read_text())[
-        "shares"
-    ]
-    assert [run.rpartition("/")[2] for run in share["runs"]] == ["seed-1"]
-    queue(fake_slurm, j102="PENDING")
-    assert "submitted job 103: 1 job" in harness("retry", "s").stdout  # the failed one
-    queue(fake_slurm, j102="PENDING", j103="PENDING")
-    assert harness("retry", "s").stdout == "nothing to do: no run is failed or lost\n"
-
-
-def test_retry_takes_the_profile_from_the_file_that_the_sweep_was_given(
-    place: Path, fake_slurm: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sweep()
-    set_status(seeds()[0], "failed", error="it broke")
-    Path("elsewhere").mkdir()
-    monkeypatch.chdir("elsewhere")
-    retried = harness("retry", "s", "--runs-dir", "../runs")
-    assert (retried.exit_code, retried.stdout.partition(":")[0]) == (0, "submitted job 102")
-    newest = Jobs(place / "runs/s").submissions[-1].content
-    assert (newest["profile"], newest["backend"]) == ("p", str(place / "p.yaml"))
-
-
-def newest() -> str:
-    return Jobs(Path("runs/s")).submissions[-1].directory.name
-
-
 def test_runs_no_longer_named_are_reported_and_cancelled_only_with_prune(
     place: Path, fake_slurm: Path
 ) -> None:
