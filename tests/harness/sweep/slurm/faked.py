@@ -61,3 +61,7 @@ def name_of(job: str) -> str:
 def state_of(record: RunRecord) -> tuple[str, str | None]:
     found, status = found_state(record, Jobs(Path("runs/s")).of)
     return found, status.get("error")
+
+
+def newest() -> str:
+    return Jobs(Path("runs/s")).submissions[-1].directory.name

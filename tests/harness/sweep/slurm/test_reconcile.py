@@ -20,6 +20,7 @@ from tests.harness.sweep.slurm.faked import (
     SWEEP,
     calls,
     harness,
+    newest,
     queue,
     seeds,
     set_status,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.sweep.slurm.submissions import Jobs
-from tests.harness.sweep.slurm.faked import harness, queue, seeds, set_status, sweep
+from tests.harness.sweep.slurm.faked import harness, newest, queue, seeds, set_status, sweep
 
 
 def test_retry_starts_what_ended_badly(place: Path, fake_slurm: Path) -> None:
@@ -76,7 +76,3 @@ def test_a_damaged_note_of_how_a_sweep_was_trained_is_one_line(place: Path, fake
     refused = harness("retry", "s")
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert "training.json: device: " in refused.stderr
-
-
-def newest() -> str:
-    return Jobs(Path("runs/s")).submissions[-1].directory.name
