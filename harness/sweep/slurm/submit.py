@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -183,7 +184,7 @@ def sbatch_parameters(name: str, profile: Profile) -> dict[str, Any]:
         "account": profile.account,
         "qos": profile.qos,
         "constraint": profile.constraint,
-        "mem": None if mem is None else f"{round(1024 * mem * min(profile.at_once, profile.share))}M",
+        "mem": None if mem is None else f"{math.ceil(1024 * mem * min(profile.at_once, profile.share))}M",
         "gres": f"gpu:{gpu}{profile.gpus_per_job}" if profile.gpus_per_job else None,
         "signal_delay_s": profile.signal_seconds,
         "array_parallelism": profile.array_parallelism,

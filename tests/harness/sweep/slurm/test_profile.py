@@ -128,3 +128,5 @@ def test_places_cores_memory_and_gpus(profile: MakeProfile) -> None:
     assert "gres" not in sbatch_parameters("n", cpu)
     typed = profile(gpus_per_job=1, gpu_type="a100")
     assert (typed.share, sbatch_parameters("n", typed)["gres"]) == (1, "gpu:a100:1")
+    tiny = profile(runs_per_job=1, gpus_per_job=0, mem_gb_per_run=0.0001)
+    assert sbatch_parameters("n", tiny)["mem"] == "1M"  # 0 is all of the node's to Slurm
