@@ -164,10 +164,16 @@ CASES: dict[str, Case] = {
     "a2c-mujoco": _here("a2c", MUJOCO, 2500, _TRAIN_MUJOCO, n_envs=1, n_steps=2500),
     "acktr-mujoco": _here("acktr", MUJOCO, 2500, _TRAIN_MUJOCO, n_envs=1, n_steps=2500),
     "sb3-a2c-mujoco": _stock_training(
-        partial(stock.a2c_mujoco, MUJOCO, 2500),
+        partial(stock.a2c_mujoco, MUJOCO, 2500, normalize=False),
         2500,
         _TRAIN_MUJOCO,
         "stock SB3 A2C, HalfCheetah, 1 x 2500, nothing normalised",
+    ),
+    "sb3-a2c-mujoco-normalized": _stock_training(
+        partial(stock.a2c_mujoco, MUJOCO, 2500, normalize=True),
+        2500,
+        _TRAIN_MUJOCO,
+        "stock SB3 A2C, HalfCheetah, 1 x 2500, in VecNormalize as here",
     ),
 }
 
@@ -192,4 +198,6 @@ TRAIN = (
     Pair("acktr-atari-640", "sb3-a2c-atari", 1.2),
     Pair("a2c-mujoco", "sb3-a2c-mujoco", 3.5),
     Pair("acktr-mujoco", "sb3-a2c-mujoco", 3.5),
+    Pair("a2c-mujoco", "sb3-a2c-mujoco-normalized"),
+    Pair("acktr-mujoco", "sb3-a2c-mujoco-normalized"),
 )

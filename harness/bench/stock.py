@@ -34,11 +34,11 @@ def a2c_atari(env_id: str) -> Any:
     return A2C("CnnPolicy", envs, n_steps=5, ent_coef=0.01, policy_kwargs=policy_kwargs, seed=0, device="cpu")
 
 
-def a2c_mujoco(env_id: str, n_steps: int) -> Any:
-    """SB3's A2C with its own ``MlpPolicy`` (separate 64-64, tanh) on one environment, not normalised."""
+def a2c_mujoco(env_id: str, n_steps: int, *, normalize: bool) -> Any:
+    """SB3's A2C with its own ``MlpPolicy`` (separate 64-64, tanh) on one environment."""
     from stable_baselines3 import A2C
 
-    return A2C("MlpPolicy", mujoco_envs(env_id, normalize=False), n_steps=n_steps, seed=0, device="cpu")
+    return A2C("MlpPolicy", mujoco_envs(env_id, normalize=normalize), n_steps=n_steps, seed=0, device="cpu")
 
 
 def _paper_cnn() -> type[Any]:

@@ -129,7 +129,7 @@ def _cost_cells(cost: checkpoints.Cost) -> list[str]:
 
 
 def _chosen(pairs: Sequence[Pair], only: list[str] | None) -> list[Pair]:
-    _check(only, [pair.case for pair in pairs])
+    _check(only, list(dict.fromkeys(pair.case for pair in pairs)))
     return [pair for pair in pairs if not only or pair.case in only]
 
 
