@@ -51,5 +51,11 @@ class Training(BaseModel):
             raise RecordError(f"{sweep / FILE}: {'.'.join(map(str, where))}: {message}") from None
 
     def write(self, sweep: Path) -> None:
-        """Note it in ``runs/<sweep>``."""
-        write_json(sweep / FILE, self.model_dump(mode="json"))
+        """Note it in ``runs/<sweep>``, unless it is there already."""
+        content = self.model_dump(mode="json")
+        try:
+            if read_json(sweep / FILE) == content:
+                return
+        except RecordError:  # missing, or damaged
+            pass
+        write_json(sweep / FILE, content)

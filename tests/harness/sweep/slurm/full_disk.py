@@ -1,4 +1,4 @@
-"""``full_disk.py DISK``: submit a sweep onto a tmpfs at DISK, with more room each time.
+"""``full_disk.py DISK``: submit a sweep onto a tmpfs at DISK, with more room once a file is refused again.
 
 To be run in a mount namespace of its own, in a directory with ``s.yaml`` and ``p.yaml``, and with the acted
 Slurm on PATH. Prints, as JSON, per call: bytes of room, exit code, standard error, submissions on disk, jobs
@@ -22,6 +22,7 @@ mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", st
 if mounted.returncode:
     sys.exit(99)
 calls = []
+refused: set[str] = set()
 room, filler = 0, disk / "filler"
 while True:
     free = os.statvfs(disk).f_bavail * PAGE + (filler.stat().st_size if filler.exists() else 0)
@@ -32,5 +33,7 @@ while True:
     calls.append([room, done.exit_code, done.stderr, submissions, jobs])
     if jobs or done.exit_code == 0:
         break
-    room += PAGE
+    file = done.stderr.partition(": cannot be written")[0].rpartition("/")[2]
+    room += PAGE if file in refused else 0
+    refused.add(file)
 print(json.dumps(calls))

@@ -113,6 +113,6 @@ def test_a_real_disk_page_by_page(place: Path) -> None:
         )
         assert why in ("\n", "; not submitted, run it again when there is room\n")
         files.add(Path(file).name)
-    assert {".lock", "sequential.json"} < files
+    assert {".lock", "training.json", "sequential.json"} < files
     assert (submissions, jobs) == (1, 1)
     assert code == 0 or "job 101 is submitted, and is found by its name" in said
