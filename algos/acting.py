@@ -27,8 +27,8 @@ Array = NDArray[Any]
 Network = Callable[[Array], Array]
 Activation = Callable[[Array, Array], object]
 """Of the first, written to the second."""
-Layer = tuple[Array, Activation]
-"""Weights ``[inputs + 1, outputs]``, whose last row is the bias, and what follows."""
+Layer = tuple[nn.Linear, Activation]
+"""A layer and what follows."""
 
 MAX_PARAMETERS = 100_000
 """Above this many weights in the actor, torch's matrix products win over NumPy's lower overhead."""
@@ -44,9 +44,9 @@ class LightActor(Protocol):
 
 
 def light_actor(policy: ActorCriticPolicy, n_envs: int, ahead: int = 1) -> LightActor | None:
-    """An actor with the policy's present parameters; None where the policy is not a small MLP.
+    """An actor with the policy's parameters at its first call; None where the policy is not a small MLP.
 
-    The parameters are copies: ask again after an update, as the agents do for each rollout.
+    They are copied then: ask again after an update, as the agents do for each rollout.
 
     Continuous actions may have their noise drawn ``ahead`` calls at a time, which is cheaper. The draws are
     the same ones in the same order; torch's generator is then where the policy would have left it after each
@@ -100,14 +100,25 @@ def _categorical_actor(network: Network) -> LightActor:
 
 
 def _network(layers: list[Layer], n_envs: int) -> Network:
+    copied: Network | None = None
+
+    def network(observations: Array) -> Array:
+        nonlocal copied
+        if copied is None:
+            copied = _copied_network(layers, n_envs)
+        return copied(observations)
+
+    return network
+
+
+def _copied_network(layers: list[Layer], n_envs: int) -> Network:
     """One product and one activation a layer: each layer's input ends with a 1, its weights with the bias."""
-    inputs = [np.ones((n_envs, len(weight)), np.float32) for weight, _ in layers]
+    *weights, last_weight = (_weight_with_bias(module) for module, _ in layers)
+    inputs = [np.ones((n_envs, module.in_features + 1), np.float32) for module, _ in layers]
     first, *hidden = (values[:, :-1] for values in inputs)
-    steps = [
-        (values, weight, activation, output)
-        for values, (weight, activation), output in zip(inputs, layers, hidden, strict=False)
-    ]
-    last, (last_weight, _) = inputs[-1], layers[-1]
+    activations = [activation for _, activation in layers[:-1]]
+    steps = list(zip(inputs[:-1], weights, activations, hidden, strict=True))
+    last = inputs[-1]
 
     def network(observations: Array) -> Array:
         first[...] = observations.reshape(first.shape)
@@ -139,7 +150,7 @@ def _mlp_layers(policy: ActorCriticPolicy) -> list[Layer] | None:
         if module._forward_hooks or module._forward_pre_hooks:
             return None
         if type(module) is nn.Linear and module.weight.dtype == torch.float32:
-            layers.append((_weight_with_bias(module), np.positive))
+            layers.append((module, np.positive))
         elif type(module) in _ACTIVATIONS and layers and layers[-1][1] is np.positive:
             layers[-1] = (layers[-1][0], _ACTIVATIONS[type(module)](module))
         else:
@@ -154,6 +165,7 @@ def _flat(module: nn.Module | None) -> list[nn.Module]:
 
 
 def _weight_with_bias(module: nn.Linear) -> Array:
+    """``[inputs + 1, outputs]``."""
     bias = torch.zeros(module.out_features) if module.bias is None else module.bias
     return torch.cat([module.weight.T, bias[None]]).detach().numpy()
 

@@ -6,7 +6,7 @@ action is needed then: values and log-probabilities of the whole rollout are com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import Any
 
@@ -104,13 +104,12 @@ class LightRollouts(OnPolicyAlgorithm):
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
     ) -> bool:
         """Fill the buffer with ``n_rollout_steps`` per environment; False if a callback ended training."""
-        if n_rollout_steps != self.n_steps or self._actor(env, rollout_buffer) is None:
+        act = self._actor(env, rollout_buffer) if n_rollout_steps == self.n_steps else None
+        if act is None:
             return super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps)
         self.policy.set_training_mode(False)
         rollout_buffer.reset()
         callback.on_rollout_start()
-        act = self._actor(env, rollout_buffer)  # anew: a callback may have changed the policy
-        assert act is not None
         timeouts = self._interact(act, env, callback, rollout_buffer)
         if timeouts is None:
             return False
@@ -131,7 +130,7 @@ class LightRollouts(OnPolicyAlgorithm):
         if light is None:
             return None
 
-        rows = zip(rollout_buffer.observations, rollout_buffer.actions, strict=True)
+        rows = _rows(rollout_buffer)
 
         def act(step: int, observations: NDArray[Any]) -> NDArray[Any]:
             actions = light(observations)
@@ -212,3 +211,8 @@ class LightRollouts(OnPolicyAlgorithm):
             )
         values = self.policy.predict_values(self.policy.obs_to_tensor(last_obs)[0])
         rollout_buffer.compute_returns_and_advantage(last_values=values, dones=dones)
+
+
+def _rows(rollout_buffer: RolloutBuffer) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Observations and actions of each step, of the arrays that are there at the first one."""
+    yield from zip(rollout_buffer.observations, rollout_buffer.actions, strict=True)
