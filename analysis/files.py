@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from harness.durable import naming, written_aside
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
@@ -22,32 +24,20 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         OSError: it cannot be written, and the error names ``path``; what was there is untouched, and nothing
             is left beside it.
     """
-    name = f".harness-{os.getpid()}.tmp"  # short, since the file's own name may be as long as names can be
-    try:
+    target = Path(os.path.realpath(path))
+    with naming(path, instead_of=target):
         if path.exists() and not path.is_file():
             with path.open("wb") as file:
                 yield file
             return
-        target = Path(os.path.realpath(path))
         mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
         if mode is not None and not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        aside = target.with_name(name)
-        try:
-            with aside.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+        # A short name, since the file's own may be as long as names can be.
+        with written_aside(target, target.with_name(f".harness-{os.getpid()}.tmp")) as file:
+            yield file
             if mode is not None:
-                aside.chmod(mode)
-            aside.replace(target)
-        finally:
-            if aside.exists():
-                aside.unlink()
-    except OSError as error:
-        if error.filename is None or Path(error.filename).name == name:
-            error.filename, error.filename2 = str(path), None
-        raise
+                os.fchmod(file.fileno(), mode)
 
 
 def write_file(path: Path, text: str) -> None:

@@ -34,9 +34,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from harness.durable import replace_flushed, written_aside
 from harness.episodes_csv import EPISODE_COLUMNS as EPISODE_COLUMNS
 from harness.episodes_csv import parse_episodes
-from harness.runner.durable import replace_flushed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,17 +61,8 @@ def write_atomically(path: Path, text: str) -> None:
 
     The text is written aside, flushed to disk and renamed over the target.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        error.filename = str(path)
-        raise
+    with written_aside(path, path.with_name(f".{path.name}.{os.getpid()}.tmp")) as file:
+        file.write(text.encode())
 
 
 def read_json(path: Path | str) -> dict[str, Any]:

@@ -27,8 +27,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from harness.durable import sync_directory, write_flushed
 from harness.records import EpisodeMark
-from harness.runner.durable import sync_directory, write_flushed
 
 CHECKPOINT_VERSION = 1
 N_KEPT = 2

@@ -10,12 +10,12 @@ from contextlib import suppress
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
+from harness.durable import replace_flushed
 from harness.envs.base import EnvironmentFault, HarnessVecEnv
 from harness.records import EpisodeLog, RunRecord
 from harness.runner.agent_state import agent_state, load_agent_state
 from harness.runner.callbacks import FiniteParameters, Recorder, StopAtOnce, check_finite
 from harness.runner.checkpoint import Checkpoint, keep_newest, write_checkpoint
-from harness.runner.durable import replace_flushed
 from harness.runner.event_files import EventFiles
 from harness.runner.plain import decode, encode
 from harness.runner.progress import ProgressRows, make_logger

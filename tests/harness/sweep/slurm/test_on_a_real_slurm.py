@@ -271,7 +271,7 @@ def test_cancel_leaves_no_process_and_no_job(
     cancelled = cancel_sweep(tmp_path / "runs", "s", wait=60)
     assert set(cancelled.jobs) == {first, never}
     assert (cancelled.n_runs, cancelled.remaining) == (4, ())
-    assert not slurm("squeue", "-h", "-j", f"{first},{never}").strip()
+    wait_until(lambda: not slurm("squeue", "-h", "-j", f"{first},{never}").strip(), "no job is left", 30)
     wait_until(lambda: not any(map(psutil.pid_exists, pids)), "no process is left", 10)
     assert [state_of(run) for run in (*running, waiting)] == ["preempted", "preempted", "pending", "pending"]
     assert not (waiting.record.directory / "journal.txt").exists()
