@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from contextlib import suppress
 from functools import cache
 
@@ -16,6 +17,8 @@ with suppress(ImportError):
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["COLUMNS"] = "200"
+# One directory for the logs of agents that are given no logger, instead of a new one for each.
+os.environ.setdefault("SB3_LOGDIR", os.path.join(tempfile.gettempdir(), "SB3-tests"))
 os.environ["NO_COLOR"] = "1"
 
 settings.register_profile("harness", deadline=None, derandomize=True, print_blob=True)
