@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 from harness.commands.output import RUNS_DIR, AllowCodeChange, Fresh, Json, RunsDir, print_json
-from harness.commands.sweep import LOCAL, Jobs, check_jobs, cluster, finish, run_here, submit
+from harness.commands.starting import Start, finish
+from harness.commands.sweep import LOCAL, Jobs, check_jobs, cluster
 from harness.commands.tracking_options import Tensorboard, Wandb, tracking
 
 
@@ -62,9 +63,9 @@ def retry(
             checkpoint_seconds=last.checkpoint_seconds,
             tracking=tracking(last.tracking, wandb, tensorboard),
         )
-        if target is None:
-            outcome = run_here(runs, content, jobs, as_json, fresh, allow_code_change)
-        else:
-            submit(runs, target, content, as_json, fresh, allow_code_change)
+        start = Start(content, fresh, allow_code_change, as_json)
+        if target is not None:
+            start.on(target, runs)
             return
+        outcome = start.here(runs, jobs)
     finish(outcome, sweep, as_json)

@@ -9,7 +9,7 @@ import typer
 
 from harness.commands.output import RUNS_DIR, AllowCodeChange, Fresh, Json, RunsDir, print_json
 from harness.commands.run_options import Algo, Assignments, Env, Preset, Protocol, RunFile, Seed, Timesteps
-from harness.commands.sweep import execute, finish
+from harness.commands.starting import execute, finish
 from harness.commands.tracking_options import Tensorboard, Wandb, tracking
 
 if TYPE_CHECKING:

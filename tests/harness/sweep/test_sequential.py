@@ -11,6 +11,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from harness.cli import app
+from harness.commands.starting import Start
 from harness.looks import read_looks
 from harness.records import EpisodeLog, State, find_runs
 from harness.spec import SpecError
@@ -22,7 +23,7 @@ from harness.sweep.supervisor import Outcome
 FILE = Path(__file__).with_name("sequential.yaml").read_text(encoding="utf-8").replace("1000", "100")
 
 
-def run_here(runs: list[PlannedRun], *_: Any, **__: Any) -> Outcome:
+def run_here(start: Start, runs: list[PlannedRun], jobs: int | None) -> Outcome:
     """One episode a run, whose return is ``n_steps`` and a bit by seed; those in ``fail.txt`` fail."""
     outcome = Outcome()
     failing = Path("fail.txt").read_text().splitlines() if Path("fail.txt").exists() else []
@@ -42,7 +43,7 @@ def run_here(runs: list[PlannedRun], *_: Any, **__: Any) -> Outcome:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with ``s.yaml``, where a run takes no time."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("harness.commands.sweep.run_here", run_here)
+    monkeypatch.setattr("harness.commands.starting.Start.here", run_here)
     Path("s.yaml").write_text(FILE)
     return tmp_path
 
