@@ -13,6 +13,7 @@ from analysis.scores import pairs_of
 from analysis.sections.time_to_level import TimesToLevel, times_to_level
 from analysis.statistics.comparisons import (
     TestResult,
+    fewest_seeds,
     hedges_g,
     holm,
     paired_effect,
@@ -71,9 +72,10 @@ def comparisons_table(
     rows = []
     for (x, y), found in tests.items():
         adjusted = holm([test.p for test in found.values()])
+        n_open = sum(p > ALPHA for p in adjusted)
         for (env_id, test), p in zip(found.items(), adjusted, strict=True):
             here = by_env[env_id]
-            rows.append(_row(here[x], here[y], test, p, len(found), reference_of(env_id), paired))
+            rows.append(_row(here[x], here[y], test, p, n_open, reference_of(env_id), paired))
     if not rows:
         return None
     rows.sort(key=lambda row: (str(row[0].values["env_id"]), row[1].text))
@@ -88,8 +90,8 @@ def _notes(rows: Sequence[tuple[Entry, ...]], paired: bool) -> tuple[str, ...]:
         f"two-sided permutation test over all {how} (20,000 random ones where there are more); Holm: "
         "corrected over the environments of the pair.",
         f"Decided: whether the corrected p is at most {ALPHA}; otherwise how many seeds per agent find a "
-        "difference of the size seen with 80 % power, as far as a size seen in few seeds can tell, or more "
-        "where the test could not have come out otherwise with these.",
+        f"difference of the size seen with 80 % power at {ALPHA} over the number of environments open, as "
+        "far as a size seen in few seeds can tell, and no fewer than can give so small a p at all.",
         "Episodes X/Y, Timesteps X/Y: ratio of restricted mean times to the reference level, with Welch's "
         "95 % interval of the logarithm. A side that did not reach it counts with the time up to which both "
         "were looked at.",
@@ -125,14 +127,19 @@ def _row(
     y: Setting,
     test: TestResult,
     adjusted: float,
-    tests: int,
+    n_open: int,
     reference: Reference | None,
     paired: bool,
 ) -> tuple[Entry, ...]:
     a, b = _samples(x, y, paired)
     effect = hedges_g(a, b)
     size = paired_effect(a, b) if paired else effect
-    needed = None if adjusted <= ALPHA or size is None else seeds_to_decide(size, paired=paired)
+    needed = None
+    if adjusted > ALPHA and size is not None:
+        # By Holm's steps what is open is tested at ALPHA over the number of those open.
+        needed = seeds_to_decide(size, alpha=ALPHA / n_open, paired=paired)
+    if needed is not None:
+        needed = max(needed, min(len(a), len(b)) + 1, fewest_seeds(ALPHA / n_open, paired=paired))
     times = [None if reference is None else times_to_level(side, reference) for side in (x, y)]
     return (
         Entry(short_env_id(x.env_id), {"env_id": x.env_id}),
@@ -142,18 +149,17 @@ def _row(
         Entry(EMPTY if effect is None else ratio_text(effect), {"hedges_g": effect}),
         Entry(p_text(test.p), {"p": test.p, "smallest_p": test.smallest_p, "exact": test.exact}),
         Entry(p_text(adjusted), {"p_holm": adjusted}),
-        Entry(_decided(adjusted, needed, test, tests, len(a), len(b)), {"seeds_to_decide": needed}),
+        Entry(_decided(adjusted, needed, test, n_open), {"seeds_to_decide": needed}),
         _ratio("episode", times, lambda found: found.episodes),
         _ratio("timestep", times, lambda found: found.timesteps),
     )
 
 
-def _decided(adjusted: float, needed: int | None, test: TestResult, tests: int, a: int, b: int) -> str:
+def _decided(adjusted: float, needed: int | None, test: TestResult, n_open: int) -> str:
     if adjusted <= ALPHA:
         return "yes"
-    if test.smallest_p * tests > ALPHA:
-        return "too few seeds" if needed is None else f"too few seeds, about {max(needed, min(a, b) + 1)}"
-    return "no" if needed is None else f"no, about {max(needed, min(a, b) + 1)}"
+    open_as = "too few seeds" if test.smallest_p * n_open > ALPHA else "no"
+    return open_as if needed is None else f"{open_as}, about {needed}"
 
 
 def _ratio(

@@ -140,8 +140,9 @@ def seeds_to_decide(
 ) -> int | None:
     """Seeds per algorithm with which a two-sided test finds a true ``effect`` with this ``power``.
 
-    Normal approximation with Guenther's (1981) correction for Student's t. None for an effect of zero: no
-    number decides it. An effect estimated from a few seeds is itself uncertain, and so is this number.
+    Normal approximation with Guenther's (1981) correction for Student's t. None for an effect of zero,
+    rounding aside: no number decides it. An effect estimated from a few seeds is itself uncertain, and so is
+    this number.
 
     Args:
         effect: difference of means in standard deviations, those of the differences where ``paired``.
@@ -149,12 +150,18 @@ def seeds_to_decide(
         alpha: chance of a false claim.
         paired: whether it is seeds in pairs that are tested.
     """
-    if effect == 0.0 or not math.isfinite(effect):
+    if abs(effect) < 1e-9 or not math.isfinite(effect):
         return None
     z = normal_quantile(1 - alpha / 2)
     groups = 1 if paired else 2
     needed = groups * ((z + normal_quantile(power)) / effect) ** 2 + z * z / (2 * groups)
     return max(2, math.ceil(needed))
+
+
+def fewest_seeds(alpha: float = 0.05, *, paired: bool = False) -> int:
+    """Seeds per algorithm below which no outcome of the permutation test gives a p of ``alpha`` or less."""
+    counts = itertools.count(2)
+    return next(n for n in counts if 2.0 / (2**n if paired else math.comb(2 * n, n)) <= alpha)
 
 
 def _pairs(x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:

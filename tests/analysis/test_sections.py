@@ -101,6 +101,43 @@ def test_an_open_comparison_says_how_many_seeds_would_decide(runs) -> None:
     assert [record["p_holm"] for record in records] == pytest.approx(holm([ant, pong]))
 
 
+@pytest.mark.parametrize(("paired", "fewest"), [(False, 5), (True, 7)])
+def test_the_seeds_that_would_decide_can_give_a_p_small_enough_after_the_correction(
+    runs, paired: bool, fewest: int
+) -> None:
+    for env_id in ("Ant-v5", "Hopper-v5", "Walker2d-v5"):
+        for seed in range(3):
+            runs.add([float(seed)] * 100, agent="a2c", env_id=env_id, seed=seed)
+            runs.add([100.0 + 1.1 * seed] * 100, agent="acktr", env_id=env_id, seed=seed)
+    table = comparisons_table(settings_of(runs), lambda env_id: None, paired=paired)
+    assert [row[DECIDED].text for row in table.rows] == [f"too few seeds, about {fewest}"] * 3
+    assert [record["seeds_to_decide"] for record in table.records()] == [fewest] * 3
+
+
+def test_the_power_is_that_of_the_level_which_the_environments_still_open_share(runs) -> None:
+    for seed in range(5):
+        runs.add([float(seed)] * 100, agent="a2c", env_id="Ant-v5", seed=seed)
+        runs.add([1.0 + seed] * 100, agent="acktr", env_id="Ant-v5", seed=seed)
+    needed = [comparisons_table(settings_of(runs), lambda env_id: None).records()[0]["seeds_to_decide"]]
+    for env_id, apart in (("Hopper-v5", 100.0), ("Walker2d-v5", 0.5)):
+        for seed in range(5):
+            runs.add([float(seed)] * 100, agent="a2c", env_id=env_id, seed=seed)
+            runs.add([apart + seed] * 100, agent="acktr", env_id=env_id, seed=seed)
+        records = comparisons_table(settings_of(runs), lambda env_id: None).records()
+        needed.append(records[0]["seeds_to_decide"])
+    assert needed[0] == needed[1] < needed[2]
+
+
+def test_the_same_scores_in_another_order_are_decided_by_no_number_of_seeds(runs) -> None:
+    scores = [9.3, 9.3, 9.3, 9.3, 500.7]
+    assert np.mean(scores) != np.mean(scores[::-1])
+    for seed, score in enumerate(scores):
+        runs.add([score], agent="a2c", seed=seed)
+        runs.add([scores[-1 - seed]], agent="acktr", seed=seed)
+    (row,) = comparisons_table(settings_of(runs), lambda env_id: None).rows
+    assert row[DECIDED].text == "no"
+
+
 def test_a_baseline_without_a_finished_run_is_compared_with_nothing(runs) -> None:
     for agent in ("a", "b", "c"):
         runs.add([1.0] * 5, agent=agent, state="running" if agent == "c" else "done")
