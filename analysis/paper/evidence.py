@@ -13,6 +13,7 @@ from analysis.paper.effects import Effect, geometric_mean
 from analysis.paper.schema import Artefacts, Claim
 from analysis.paper.statistics import STATISTICS
 from analysis.reference import Reference
+from harness.envs.names import is_atari
 from harness.envs.reference import human_level, threshold
 
 Sources = Mapping[str, Sequence[Setting]]
@@ -32,6 +33,7 @@ class Finding:
         effect: the statistic; None where ``missing`` says why.
         missing: what is lacking, "" where nothing is.
         stand_in: how an agent differs from the paper's for which it stands in, "" without such.
+        played: under which other protocol than the paper's, or each other's, the agents played; "" for none.
         crowded: of a speed, that runs were timed beside others, "" where none was.
         timesteps, most: the smallest and the largest budget of the runs.
         seeds: of the finished runs, those that any of the agents has.
@@ -43,6 +45,7 @@ class Finding:
     effect: Effect | None = None
     missing: str = ""
     stand_in: str = ""
+    played: str = ""
     crowded: str = ""
     timesteps: int = 0
     most: int = 0
@@ -116,7 +119,8 @@ def _on(
         return found
     budgets = [side.n_timesteps for side in sides]
     seeds = tuple(sorted({run.seed for side in sides for run in side.runs}))
-    found = replace(found, timesteps=min(budgets), most=max(budgets), seeds=seeds)
+    played = _otherwise_played(sides, _protocol(claim, env_id, artefacts))
+    found = replace(found, timesteps=min(budgets), most=max(budgets), seeds=seeds, played=played)
     statistic = STATISTICS[claim.statistic]
     if statistic.timed:
         timed = [run for side in sides for run in side.runs]
@@ -125,6 +129,28 @@ def _on(
     if isinstance(effect, str):
         return replace(found, missing=effect)
     return replace(found, effect=effect)
+
+
+def _protocol(claim: Claim, env_id: str, artefacts: Artefacts) -> str:
+    return artefacts.protocols.get(claim.sweep, "atari" if is_atari(env_id) else "mujoco")
+
+
+def _otherwise_played(sides: Sequence[Setting], protocol: str) -> str:
+    """Which sides were not played under ``protocol``, or that its settings are not those of all; "" for none.
+
+    A sweep's file may be edited between the runs of two agents, or overridden by ``--set``.
+    """
+    others: dict[str, list[str]] = {}
+    for side in sides:
+        name = str(side.protocol.get("name"))
+        if name != protocol:
+            others.setdefault(name, []).append(side.agent)
+    if others:
+        listed = ", ".join(f"{', '.join(agents)} under {name}" for name, agents in others.items())
+        return f"needs runs under the protocol {protocol}, has {listed}"
+    if any(side.protocol != sides[0].protocol for side in sides):
+        return f"{', '.join(side.agent for side in sides)}: different settings of the protocol {protocol}"
+    return ""
 
 
 def _problem(settings: Sequence[Setting]) -> str:
@@ -164,6 +190,7 @@ def _joint(found: Sequence[Finding]) -> Finding:
         effect=geometric_mean(effects) if len(effects) == len(found) else None,
         missing="; ".join(problems),
         stand_in="; ".join(dict.fromkeys(one.stand_in for one in found if one.stand_in)),
+        played="; ".join(dict.fromkeys(one.played for one in found if one.played)),
         timesteps=min(one.timesteps for one in found),
         most=max(one.most for one in found),
         seeds=tuple(sorted({seed for one in found for seed in one.seeds})),

@@ -143,9 +143,11 @@ class Artefacts(_Strict):
         artefacts: id (``table1`` .. ``figure9``, ``grid-atari``, ``grid-mujoco``) -> what it needs.
         forms: stem of a sweep file that claims speak of -> form of ACKTR -> role -> label, the preferred form
             first.
+        protocols: stem of a sweep file -> protocol, where it is not the usual one of its environments.
         stand_ins: label -> what is shown where it was not run.
     """
 
     artefacts: dict[Id, Artefact]
     forms: dict[str, dict[str, dict[str, str]]]
+    protocols: dict[str, str]
     stand_ins: dict[str, StandIn]

@@ -6,9 +6,9 @@ The rules, in the order in which they are asked:
 2. **Inconclusive** whatever the numbers are, on an environment where a run is missing, unfinished or failed;
    where the budget is below the claim's (a smaller budget is never compared as if it were equal) or above it
    (step sizes follow the budget), unless the claim's text holds at any budget; where another agent stands in
-   for the paper's; where fewer than 5 seeds of an agent (3 of an N/A) allow no interval; where a speed was
-   timed beside other runs of its sweep. A number that depends on the machine is never held against another
-   machine's.
+   for the paper's; where the environment was played under another protocol, or not alike by the agents; where
+   fewer than 5 seeds of an agent (3 of an N/A) allow no interval; where a speed was timed beside other runs
+   of its sweep. A number that depends on the machine is never held against another machine's.
 3. A **direction** says in which region its statistic lies. On one environment it holds where the interval
    lies inside, fails where it lies outside, and is open else. A claim about at least k of n environments is
    reproduced where k hold, contradicted where n - k + 1 fail. It holds at the confidence
@@ -161,8 +161,8 @@ def _obstacle(claim: Claim, one: Finding) -> str:
     if not claim.any_budget and one.most > claim.budget * (1.0 + BUDGET_TOLERANCE):
         given, asked = timesteps_text(one.most), timesteps_text(claim.budget)
         return f"needs runs made for {asked} timesteps, has {given}"
-    if one.stand_in:
-        return one.stand_in
+    if one.stand_in or one.played:
+        return one.stand_in or one.played
     return "the paper's machine is another; ratios can be compared" if claim.machine else one.crowded
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from analysis.reference import Reference
+from harness.envs.names import is_mujoco
 
 
 @dataclass
@@ -46,7 +47,7 @@ class FabricatedRuns:
             "algo": algo or agent,
             "label": agent,
             "env_id": env_id,
-            "protocol": protocol or {"name": "atari", "version": 1},
+            "protocol": protocol or {"name": "mujoco" if is_mujoco(env_id) else "atari", "version": 1},
             "n_timesteps": n_timesteps,
             "hyperparameters": hyperparameters or {},
             "seed": seed,

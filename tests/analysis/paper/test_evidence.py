@@ -13,6 +13,7 @@ from analysis.load import load_sweeps
 from analysis.paper.claims import artefacts
 from analysis.paper.evidence import Finding, findings
 from analysis.paper.schema import Claim
+from analysis.paper.verdicts import judge
 
 Find = Callable[..., tuple[Finding, ...]]
 CONTENT: dict[str, Any] = {
@@ -56,6 +57,43 @@ def test_nothing_at_all(find: Find) -> None:
     (found,) = find()
     assert (found.trained, found.effect, found.labels) == (False, None, ("acktr", "trpo"))
     assert found.missing == "acktr, trpo: no run"
+
+
+@pytest.mark.parametrize(
+    ("acktr", "trpo", "says"),
+    [
+        ({"name": "mujoco"}, {"name": "mujoco"}, ""),
+        (
+            {"name": "mujoco"},
+            {"name": "mujoco-pixels"},
+            "needs runs under the protocol mujoco, has trpo under mujoco-pixels",
+        ),
+        ({"name": "imported"}, {"name": "imported"}, "has acktr, trpo under imported"),
+        (
+            {"name": "mujoco", "clip_obs": 10.0},
+            {"name": "mujoco", "clip_obs": 5.0},
+            "acktr, trpo: different settings of the protocol mujoco",
+        ),
+    ],
+)
+def test_no_verdict_on_runs_that_were_played_otherwise(
+    add: Callable[..., None], find: Find, acktr: dict[str, Any], trpo: dict[str, Any], says: str
+) -> None:
+    add("acktr", *map(float, range(100, 106)), protocol=acktr, n_timesteps=1000)
+    add("trpo", *map(float, range(6)), protocol=trpo, n_timesteps=1000)
+    found = find()
+    verdict = judge(Claim.model_validate(CONTENT), found)
+    assert found[0].effect is not None
+    assert says in found[0].played
+    assert verdict.outcome == ("inconclusive" if says else "reproduced")
+    assert says in verdict.why
+
+
+def test_claims_about_pictures_need_runs_from_pictures(add: Callable[..., None], find: Find) -> None:
+    for agent in ("acktr", "trpo"):
+        add(agent, *range(6), sweep="pixels3", protocol={"name": "mujoco-pixels"})
+        add(agent, *range(6), sweep="mujoco8", protocol={"name": "mujoco"})
+    assert [find(sweep=sweep)[0].played for sweep in ("pixels3", "mujoco8")] == ["", ""]
 
 
 def test_agents_by_label(add: Callable[..., None], find: Find) -> None:
