@@ -79,6 +79,19 @@ def progress_csv(settings: Sequence[Setting]) -> str:
     return _tidy(settings, lambda run: RunRecord(run.directory).progress())
 
 
+def left_out(form: str, settings: Sequence[Setting]) -> tuple[str, ...]:
+    """A line per run or task that the format leaves out: rliable and marl-eval take finished runs alone."""
+    if form == "rliable":
+        found = raw_scores(settings)
+        return () if found is None else found.left_out
+    return tuple(
+        f"{setting.name} on {setting.env_id}, seed {run.seed} ({run.left_out or run.error or run.state})"
+        for setting in settings
+        for run in setting.runs
+        if run.state == "damaged" or (form == "marl-eval" and (not run.done or last_score(run) is None))
+    )
+
+
 def _tidy(settings: Sequence[Setting], frame_of: Callable[[Run], pd.DataFrame]) -> str:
     frames = []
     for setting in settings:

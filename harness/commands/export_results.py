@@ -29,7 +29,7 @@ def export_results(
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
     """Write the results of sweeps for another program."""
-    from analysis.exporting import FORMATS, ExportProblem
+    from analysis.exporting import FORMATS, ExportProblem, left_out
     from analysis.files import write_file
     from analysis.load import SweepError, load_sweeps
     from harness.spec import SpecError
@@ -49,7 +49,7 @@ def export_results(
     else:
         with writing("--out", out, "a file in an existing directory"):
             write_file(out, text)
-    for line in loaded.unreadable:
+    for line in (*loaded.unreadable, *left_out(form, loaded.settings)):
         typer.echo(f"warning: left out: {line}", err=True)
 
 

@@ -31,6 +31,30 @@ def test_imported_curves_are_reported_and_exported(harness, tmp_path) -> None:
     assert "Comparisons" not in harness("report", "theirs").stdout
 
 
+@pytest.mark.parametrize(
+    ("form", "lines"),
+    [
+        (
+            "rliable",
+            ["a on Pong, seed 0 (failed)", "Breakout: no finished run of a"],
+        ),
+        ("marl-eval", ["a on PongNoFrameskip-v4, seed 0 (cut off)"]),
+        ("episodes", []),
+    ],
+)
+def test_what_an_export_lacks_is_said(harness, tmp_path, form: str, lines: list[str]) -> None:
+    points = [("Pong", "a", 0), ("Pong", "a", 1), ("Pong", "b", 0), ("Breakout", "b", 0)]
+    rows = "".join(f"{env},{algo},{seed},1,2.0\n" for env, algo, seed in points)
+    (tmp_path / "curves.csv").write_text("env,algo,seed,timestep,return\n" + rows)
+    harness("import", "curves.csv", "--sweep", "theirs")
+    (status,) = tmp_path.glob("runs/theirs/a/Pong*/*/seed-0/status.json")
+    error = "cut off" if form == "marl-eval" else None
+    status.write_text(json.dumps({"state": "failed", "heartbeat": 0.0, "timesteps": 1, "error": error}))
+    result = harness("export", "theirs", "--format", form)
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [f"warning: left out: {line}" for line in lines]
+
+
 def test_the_projects_own_curves(harness) -> None:
     assert "imported 49 runs" in harness("import", "baselines-atari10M", "--sweep", "page").stdout
 
