@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from torch import nn
 
-from algos.kfac.errors import SplitLayerError, TiedWeightsError, UncoveredParameterError
+from algos.kfac.errors import (
+    ChangedParameterError,
+    SplitLayerError,
+    TiedWeightsError,
+    UncoveredParameterError,
+)
 from algos.kfac.layers import Block, FreeBlock, LayerBlock
 
 
@@ -16,7 +22,7 @@ def blocks_of(model: nn.Module, parameters: Iterable[nn.Parameter], free: Mappin
 
     Args:
         model: owner of the parameters.
-        parameters: the parameters to cover; others of the model are left alone.
+        parameters: the parameters to cover; others of the model, and frozen ones, are left alone.
         free: Fisher information per element of the parameters outside layers. A key is a parameter's full
             name in `model` or a dotted suffix of it (``"log_std"`` finds ``"policy.log_std"``).
 
@@ -28,12 +34,13 @@ def blocks_of(model: nn.Module, parameters: Iterable[nn.Parameter], free: Mappin
         ValueError: a key of `free` fits no parameter, or more than one, or its value is not positive.
     """
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    wanted = {id(parameter) for parameter in parameters}
-    foreign = wanted - names.keys()
+    parameters = list(parameters)
+    foreign = {id(parameter) for parameter in parameters} - names.keys()
     if foreign:
         raise UncoveredParameterError(
             f"{len(foreign)} of the given parameters are not parameters of the model"
         )
+    wanted = {id(parameter) for parameter in parameters if parameter.requires_grad}
 
     blocks: list[Block] = []
     owner: dict[int, str] = {}
@@ -72,6 +79,26 @@ def blocks_of(model: nn.Module, parameters: Iterable[nn.Parameter], free: Mappin
             f"free={{{uncovered[0]!r}: 2.0}}, or freeze it with requires_grad_(False)"
         )
     return blocks
+
+
+def check_unchanged(
+    blocks: Iterable[Block], groups: Iterable[Mapping[str, Any]], names: Mapping[int, str]
+) -> None:
+    """Raise `ChangedParameterError` unless the blocks still cover exactly the groups' trainable parameters.
+
+    Args:
+        blocks: what covers them.
+        groups: the optimizer's parameter groups.
+        names: each parameter's name by its id.
+    """
+    covered = {id(parameter) for block in blocks for parameter in block.parameters}
+    for parameter in (parameter for group in groups for parameter in group["params"]):
+        if parameter.requires_grad != (id(parameter) in covered):
+            change = "thawed" if parameter.requires_grad else "frozen"
+            raise ChangedParameterError(
+                f"parameter {names[id(parameter)]!r} was {change} after the optimizer had covered the model; "
+                "make a new optimizer"
+            )
 
 
 def _free_parameters(model: nn.Module, free: Mapping[str, float]) -> dict[str, float]:

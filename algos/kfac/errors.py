@@ -23,6 +23,10 @@ class SplitLayerError(KFACError):
     """The weight and the bias of one layer are in different parameter groups."""
 
 
+class ChangedParameterError(KFACError):
+    """A parameter was frozen or thawed after the optimizer had covered the model with blocks."""
+
+
 class RecordError(KFACError):
     """`record()` and `observe()` were not used in the order in which they belong."""
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from algos.kfac.distributions import OutputDistribution
-from algos.kfac.errors import RecordError
+from algos.kfac.errors import BatchShapeError, RecordError
 from algos.kfac.host import reads_are_free
 from algos.kfac.layers import LayerBlock
 from algos.kfac.statistics import Findings, batch_factors, take_examples
@@ -70,6 +70,8 @@ class Observer:
             )
         if distributions is None and (exact or scores is None):
             raise RecordError("observe() needs scores or distributions, and distributions if exact=True")
+        if outputs[0].shape[:1] == (0,):
+            raise BatchShapeError("observe() got a batch of 0 examples; expected at least 1")
         self.findings = None
         if self.tape.hooked:
             self._update(self.tape, state, outputs, score_sets(scores, distributions, generator, exact))

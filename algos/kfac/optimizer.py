@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from algos.kfac.coverage import blocks_of
+from algos.kfac.coverage import blocks_of, check_unchanged
 from algos.kfac.distributions import OutputDistribution, realised_kl
 from algos.kfac.errors import NoStatisticsError
 from algos.kfac.layers import Block, FreeBlock, LayerBlock
@@ -182,9 +182,11 @@ class KFAC(Optimizer):
         """Record one forward pass of the model. Hooks exist only inside; no-grad forwards are ignored.
 
         Raises:
+            ChangedParameterError: a parameter was frozen or thawed since the optimizer was made.
             RecordError: if records are nested.
             LayerFiredTwiceError: if a layer runs twice.
         """
+        check_unchanged(self.blocks, self.param_groups, self._names)
         self._stepped = False
         with self._observer.record(self._layers, self.statistics_due):
             yield

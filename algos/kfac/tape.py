@@ -52,7 +52,10 @@ class Tape:
             handles.append(self.model.register_forward_pre_hook(self._keep_call, with_kwargs=True))
             self.hooked = layers
             if layers:
-                handles += [block.module.register_forward_hook(self._keeper(block)) for block in self.blocks]
+                handles += [
+                    block.module.register_forward_hook(self._keeper(block), with_kwargs=True)
+                    for block in self.blocks
+                ]
             yield
         finally:
             for handle in handles:
@@ -69,14 +72,16 @@ class Tape:
         self.call = (args, kwargs)
 
     def _keeper(self, block: LayerBlock) -> Any:
-        def keep(_module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+        def keep(
+            _module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor], output: Tensor
+        ) -> None:
             if not torch.is_grad_enabled():
                 return
             if block.name in self.layers:
                 raise LayerFiredTwiceError(
                     f"layer {block.name!r} ran twice inside one record(); it must run once per forward pass"
                 )
-            x = args[0].detach()
+            x = (args[0] if args else kwargs["input"]).detach()
             self.layers[block.name] = LayerRecord(x, x._version, get_gradient_edge(output))
 
         return keep

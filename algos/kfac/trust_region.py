@@ -79,12 +79,12 @@ def exact_quadratic(
         }
         duals = as_outputs(functional_call(model, moving, call[0], call[1]))
         moved = [forward_ad.unpack_dual(dual).tangent for dual in duals]  # type: ignore[no-untyped-call]
+    none = distributions[0].output.new_zeros(())
     return torch.stack(
         [
-            distribution.quadratic(tangent).mean()
+            none if tangent is None else distribution.quadratic(tangent).mean()
             for distribution, tangent in zip(distributions, moved, strict=True)
-            if tangent is not None  # an output that none of the moved parameters reaches
-        ]
+        ]  # no tangent: an output that none of the moved parameters reaches
     ).sum()
 
 

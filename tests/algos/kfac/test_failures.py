@@ -158,6 +158,12 @@ def test_a_layer_whose_batch_is_not_the_outputs_batch_is_named() -> None:
         observe(KFAC(Flat()), torch.randn(4, 5, 3), lambda o: [Gaussian(o[0])])
 
 
+def test_an_empty_batch_is_refused() -> None:
+    opt = KFAC(mlp(3, 4, 2))
+    with pytest.raises(errors.BatchShapeError, match="0 examples"):
+        observe(opt, torch.randn(0, 3), one_head)
+
+
 def test_an_input_changed_in_place_after_the_layer_read_it_is_named() -> None:
     class Late(nn.Module):
         def __init__(self) -> None:

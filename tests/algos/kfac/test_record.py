@@ -167,3 +167,21 @@ def test_the_realised_kl_compares_with_the_outputs_at_observation() -> None:
     expected = realised_kl(before, actor_critic_heads(net(x)))
     torch.testing.assert_close(opt.realised_kl(actor_critic_heads), expected.detach(), rtol=1e-5, atol=0)
     assert expected > 0
+
+
+def test_a_layer_may_be_called_by_keyword() -> None:
+    class ByKeyword(nn.Linear):
+        def __call__(self, x: Tensor) -> Tensor:
+            return nn.Module.__call__(self, input=x)
+
+    torch.manual_seed(0)
+    plain, x = nn.Sequential(nn.Linear(3, 2)), torch.randn(4, 3)
+    keyword = nn.Sequential(ByKeyword(3, 2))
+    keyword.load_state_dict(plain.state_dict())
+    for net in (plain, keyword):
+        opt = KFAC(net)
+        with opt.record():
+            out = net(x)
+        opt.observe(out, torch.ones(4, 2))
+        net.factor = opt.state[net[0].weight]["A"]
+    assert torch.equal(plain.factor, keyword.factor)

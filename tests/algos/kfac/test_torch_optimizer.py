@@ -138,6 +138,35 @@ def test_a_frozen_bias_stays_and_leaves_the_homogeneous_coordinate_out() -> None
     assert torch.equal(bias, net.bias)
 
 
+def test_frozen_parameters_among_those_given_are_left_alone() -> None:
+    net = mlp(3, 4, 4, 2)
+    net[0].requires_grad_(False)
+    net[2].bias.requires_grad_(False)
+    opt = KFAC(net, net.parameters())
+    before = {name: p.detach().clone() for name, p in net.named_parameters()}
+    backward(opt, torch.randn(8, 3))
+    opt.step()
+    moved = {name for name, p in net.named_parameters() if not torch.equal(before[name], p)}
+    assert moved == {"2.weight", "4.weight", "4.bias"}
+
+
+@pytest.mark.parametrize("name", ["0.weight", "0.bias"])
+def test_a_parameter_frozen_or_thawed_later_is_named_before_anything_moves(name: str) -> None:
+    net = mlp(3, 4, 2)
+    opt = KFAC(net)
+    backward(opt, torch.randn(8, 3))
+    opt.step()
+    net.get_parameter(name).requires_grad_(False)
+    with pytest.raises(errors.ChangedParameterError, match=f"'{name}' was frozen"):
+        backward(opt, torch.randn(8, 3))
+    net[0].requires_grad_(False)
+    opt = KFAC(net, net.parameters())
+    backward(opt, torch.randn(8, 3))
+    net[0].requires_grad_(True)
+    with pytest.raises(errors.ChangedParameterError, match="'0.weight' was thawed"):
+        backward(opt, torch.randn(8, 3))
+
+
 def test_two_instances_train_actor_and_critic_of_one_module() -> None:
     both = nn.ModuleDict({"actor": mlp(3, 4, 2), "critic": mlp(3, 4, 1)})
     actor, critic = KFAC(both["actor"], lr=0.5), KFAC(both["critic"], lr=1.0, delta=0.1)
