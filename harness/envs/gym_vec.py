@@ -34,7 +34,8 @@ class GymVecEnv(HarnessVecEnv):
     statistics learn from every observation returned while :attr:`training` is set, those of resets included,
     and are those of SB3's VecNormalize. Rewards in ``infos[i]["episode"]`` are never normalised.
 
-    Raises ValueError for an observation space other than Box and Discrete, or one that cannot be normalised.
+    Raises ValueError for an observation space other than Box and Discrete, or one that cannot be normalised,
+    and for an action space that SB3's agents do not act in.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class GymVecEnv(HarnessVecEnv):
         self.envs = [gymnasium.make(env_id, disable_env_checker=True) for _ in range(n_envs)]
         space = self.envs[0].observation_space
         _check_space(env_id, space, normalize=protocol.normalize_obs)
+        _check_action_space(env_id, self.envs[0].action_space)
         self._hold(np.zeros((n_envs, *(space.shape or ())), dtype=space.dtype))
         self._normalizer = Normalizer(
             n_envs,
@@ -117,18 +119,20 @@ class GymVecEnv(HarnessVecEnv):
         rewards: list[float] = []
         dones: list[bool] = []
         infos: list[dict[str, Any]] = []
+        given = actions.copy()  # an environment may scale what it is given in place
         for index, env in enumerate(self.envs):
-            action = actions[index]
-            seen, reward, terminated, truncated, info = env.step(action)
+            seen, reward, terminated, truncated, info = env.step(given[index])
             self._put(index, seen)
             points = float(reward)
             if not -LARGEST <= points <= LARGEST:
                 raise self._fault(index, "reward")
             self._returns[index] += points
-            self._actions[index].append(action)
+            self._actions[index].append(actions[index])
             rewards.append(points)
             dones.append(bool(terminated or truncated))
-            infos.append({**info, "TimeLimit.truncated": truncated and not terminated})
+            shown = {**info, "TimeLimit.truncated": truncated and not terminated}
+            shown.pop("episode", None)  # SB3 takes any for a Monitor's
+            infos.append(shown)
         self._check_finite()
         ended = [index for index, done in enumerate(dones) if done] if True in dones else []
         for index in ended:
@@ -137,11 +141,11 @@ class GymVecEnv(HarnessVecEnv):
             self._put(index, self._reset_one(index, self._next_episode(index)))
         if ended:
             self._check_finite()
-        shown = self._take_in()
+        observations = self._take_in()
         for index in ended:
             infos[index]["terminal_observation"] = self._shown(infos[index]["terminal_observation"])
         scaled = self._normalizer.rewards(rewards, dones, learn=self.training)
-        return shown, np.array(scaled, dtype=np.float32), np.array(dones), infos
+        return observations, np.array(scaled, dtype=np.float32), np.array(dones), infos
 
     def _hold(self, raw: NDArray[Any]) -> None:
         """Make ``raw`` the one place of the current observations as the simulators give them."""
@@ -172,7 +176,7 @@ class GymVecEnv(HarnessVecEnv):
             self._raw[index] = self._reset_one(index, int(self._episodes[index]))
             self._returns[index] = 0.0
             for action in self._actions[index]:
-                self._raw[index], reward, *_ = env.step(action)
+                self._raw[index], reward, *_ = env.step(action.copy())
                 self._returns[index] += float(reward)
         return self._shown(self._raw)
 
@@ -210,7 +214,28 @@ def _check_space(env_id: str, space: spaces.Space[Any], *, normalize: bool) -> N
         raise ValueError(
             f"{env_id}: observation space {type(space).__name__} is not supported, expected Box or Discrete"
         )
+    if isinstance(space, spaces.Discrete) and space.start != 0:
+        raise ValueError(f"{env_id}: observation space {space} is not supported, expected one from 0")
+    if isinstance(space, spaces.Box) and not space.shape:
+        raise ValueError(
+            f"{env_id}: observation space {space} is not supported, expected a dimension or more"
+        )
     if normalize and not isinstance(space, spaces.Box):
         raise ValueError(
             f"{env_id}: normalize_obs needs a Box observation space, this one is {type(space).__name__}"
         )
+
+
+def _check_action_space(env_id: str, space: spaces.Space[Any]) -> None:
+    """Agents count actions from 0 and give real numbers: another space would get what is not in it."""
+    if not isinstance(space, (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)):
+        expected = "Box, Discrete, MultiDiscrete or MultiBinary"
+    elif isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and np.any(space.start):
+        expected = "actions from 0"
+    elif isinstance(space, spaces.Box) and space.dtype.kind != "f":
+        expected = "a Box of floats"
+    elif isinstance(space, spaces.Box) and not space.is_bounded():
+        expected = "finite bounds"
+    else:
+        return
+    raise ValueError(f"{env_id}: action space {space} is not supported, expected {expected}")

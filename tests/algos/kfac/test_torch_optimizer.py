@@ -163,7 +163,7 @@ def test_a_parameter_frozen_or_thawed_later_is_named_before_anything_moves(name:
     opt = KFAC(net, net.parameters())
     backward(opt, torch.randn(8, 3))
     net[0].requires_grad_(True)
-    with pytest.raises(errors.ChangedParameterError, match="'0.weight' was thawed"):
+    with pytest.raises(errors.ChangedParameterError, match=r"'0\.weight' was thawed"):
         backward(opt, torch.randn(8, 3))
 
 

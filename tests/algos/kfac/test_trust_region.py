@@ -222,7 +222,7 @@ def test_in_place_activations_pass_through_the_exact_metric(fp64: None) -> None:
 def test_the_exact_metric_of_a_step_that_no_output_sees_is_its_free_parameters_alone(fp64: None) -> None:
     policy = GaussianPolicy(3, 2)
     opt = KFAC(policy, metric="exact", free={"log_std": 2.0}, lr=0.5, damping=0.5)
-    observe(opt, torch.randn(8, 3), gaussian_heads)
+    observe(opt, torch.randn(8, 3), gaussian_heads(policy))
     opt.zero_grad()
     policy.log_std.square().sum().backward()
     expected = 2 * (0.5 * 2 * policy.log_std.detach() / 2.5).square().sum()

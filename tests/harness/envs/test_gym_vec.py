@@ -232,6 +232,47 @@ def test_other_observation_spaces_are_refused(register: Any, space: spaces.Space
         make_vec_env(register(space=space), GymProtocol(), 1, 0)
 
 
+@pytest.mark.parametrize(
+    ("space", "expected"),
+    [(spaces.Discrete(3, start=1), "expected one from 0"), (spaces.Box(0, 1, ()), "expected a dimension")],
+)
+def test_observation_spaces_that_agents_cannot_read_are_refused(
+    register: Any, space: spaces.Space[Any], expected: str
+) -> None:
+    with pytest.raises(ValueError, match=expected):
+        make_vec_env(register(space=space), GymProtocol(), 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("space", "expected"),
+    [
+        (spaces.Discrete(3, start=1), "expected actions from 0"),
+        (spaces.MultiDiscrete([2, 3], start=[0, 1]), "expected actions from 0"),
+        (spaces.Box(-3, 3, (2,), np.int64), "expected a Box of floats"),
+        (spaces.Box(-np.inf, np.inf, (2,)), "expected finite bounds"),
+        (spaces.Tuple([spaces.Discrete(2)]), "expected Box, Discrete, MultiDiscrete or MultiBinary"),
+    ],
+)
+def test_action_spaces_that_agents_do_not_act_in_are_refused(
+    register: Any, space: spaces.Space[Any], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scripted, "action_space", space)
+    with pytest.raises(ValueError, match=rf"^Scripted0-v0: action space .* {expected}$"):
+        make_vec_env(register(), GymProtocol(), 1, 0)
+
+
+def test_an_episode_entry_of_the_environment_is_not_taken_for_a_monitors(
+    register: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Scripted.step
+    monkeypatch.setattr(Scripted, "step", lambda self, action: (*step(self, action)[:4], {"episode": 3}))
+    venv = make_vec_env(register(), GymProtocol(), 1, 0)
+    A2C("MlpPolicy", venv, n_steps=4, device="cpu").learn(8, log_interval=1)
+    venv.reset()
+    infos = [info[0] for *_, info in random_steps(venv, 7)]
+    assert [info["episode"]["l"] for info in infos if "episode" in info] == [7]
+
+
 def test_sb3_finds_attributes_methods_and_monitor() -> None:
     venv = make_vec_env("CartPole-v1", GymProtocol(), 2, 0)
     assert venv.get_attr("gravity") == [9.8, 9.8]

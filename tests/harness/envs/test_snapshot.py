@@ -150,6 +150,23 @@ def test_actions_are_played_again_in_the_type_they_had(counting: Callable[..., H
     assert [action.tolist() for action in taken] == [[0, 0], [1, 1], [1, 1]]
 
 
+def test_an_environment_that_scales_its_actions_in_place_is_played_again(
+    counting: Callable[..., HarnessVecEnv], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Counting.step
+
+    def scaling(self: Counting, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        action *= 0.5
+        observation, _, *rest = step(self, action)
+        return observation, float(action.sum()), *rest
+
+    monkeypatch.setattr(Counting, "step", scaling)
+    venv = counting(lambda: 0.0)
+    for _ in range(2):
+        assert venv.snapshot()["actions"].tolist() == [[0, 0], [1, 1], [1, 1]]
+        venv.restore(venv.snapshot())
+
+
 def test_a_snapshot_of_another_size_is_refused() -> None:
     venv = make_vec_env("CartPole-v1", GymProtocol(), 2, 0)
     venv.reset()
