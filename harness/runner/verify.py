@@ -13,6 +13,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -248,8 +249,17 @@ def _start(record: RunRecord, arguments: Sequence[str]) -> BaseProcess:
     return process
 
 
+def _die_with_parent() -> None:
+    """Kill this process when the one that verifies is gone, however it ended; the server outlives it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def _work(directory: str, arguments: Sequence[str]) -> None:
     """In the worker: what ``python -m harness.runner`` does, its output in ``log.txt``."""
+    threading.Thread(target=_die_with_parent, daemon=True).start()
     log = os.open(RunRecord(Path(directory)).log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)

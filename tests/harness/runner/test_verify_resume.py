@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import subprocess
+import sys
+import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -125,3 +132,33 @@ def test_state_that_is_left_out_is_found_out(
     monkeypatch.setattr("harness.runner.session.load_random_state", lambda state, space: None)
     assert attempt(cut) == ExitCode.DONE
     assert all(one.difference for one in compare(whole, cut, 1))
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from harness.records import RunRecord
+from harness.runner.verify import _start, _start_server
+
+_start_server("a2c")
+print(_start(RunRecord(Path(sys.argv[1])), ()).pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_no_worker_outlives_a_verification_that_is_killed(make_run: MakeRun, tmp_path: Path) -> None:
+    record = make_run("a2c", "CartPole-v1", 100_000_000, name="endless")
+    (tmp_path / "killed.py").write_text(KILLED)
+    command = [sys.executable, str(tmp_path / "killed.py"), str(record.directory)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        worker = int(process.stdout.readline())
+    try:
+        for _ in range(100):
+            if not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE:
+                return
+            time.sleep(0.1)
+        raise AssertionError("the worker trains on, though nobody waits for it")
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
