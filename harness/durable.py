@@ -16,7 +16,8 @@ def naming(path: Path, instead_of: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.filename is None or Path(error.filename) == instead_of:
-            error.filename, error.filename2 = str(path), None
+            error.filename = str(path)
+            del error.filename2  # None in its place would be printed: 'path' -> None
         raise
 
 

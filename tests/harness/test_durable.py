@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.durable import naming
 from harness.records import RunRecord
 
 OLD, NEW = {"obs_mean": np.zeros(3)}, {"obs_mean": np.ones(3)}
@@ -50,3 +51,10 @@ def test_a_full_disk_leaves_the_old_file(record: RunRecord, monkeypatch: pytest.
         record.save_protocol_state(NEW)
     assert record.protocol_state_file.read_bytes() == before
     assert list(record.directory.iterdir()) == [record.protocol_state_file]
+
+
+def test_an_error_names_the_file_and_nothing_else(tmp_path: Path) -> None:
+    for error in (OSError(28, "full"), OSError(28, "full", str(tmp_path / "aside"), None, "there")):
+        with pytest.raises(OSError, match="full") as raised, naming(tmp_path / "file", tmp_path / "aside"):
+            raise error
+        assert str(raised.value) == f"[Errno 28] full: '{tmp_path / 'file'}'"
