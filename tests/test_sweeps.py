@@ -31,7 +31,7 @@ TASKS = {
 }
 RUNS = {
     "atari44": (2, 3, 88),
-    "atari6": (4, 12, 48),
+    "atari6": (4, 18, 48),
     "atari6_50m": (3, 4, 36),
     "atlantis": (3, 4, 9),
     "batch_size": (6, 8, 18),
