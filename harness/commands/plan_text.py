@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,21 +26,19 @@ def print_summary(plan: Plan) -> None:
     typer.echo(plan.summary())
     if plan.silent:
         typer.echo(SILENT)
-    for run in plan.outdated[:N_SHOWN]:
-        typer.echo(f"made by older code: {run.record.directory}: {run.outdated}")
-    more = len(plan.outdated) - N_SHOWN
+    outdated = [f"{run.record.directory}: {run.outdated}" for run in plan.outdated]
+    _print_first("made by older code: ", outdated, "made by older code")
+    _print_first("", [run.shorter.describe() for run in plan.runs if run.shorter], "a longer budget now")
+    unnamed = [str(record.directory) for record in plan.unnamed]
+    _print_first("no longer in the file: ", unnamed, "no longer in the file")
+
+
+def _print_first(before: str, runs: Sequence[str], what: str) -> None:
+    for run in runs[:N_SHOWN]:
+        typer.echo(f"{before}{run}")
+    more = len(runs) - N_SHOWN
     if more > 0:
-        typer.echo(f"made by older code: {counted(more, 'more run')} (--dry-run lists all)")
-    longer = [run.shorter for run in plan.runs if run.shorter]
-    for shorter in longer[:N_SHOWN]:
-        typer.echo(shorter.describe())
-    if len(longer) > N_SHOWN:
-        typer.echo(f"a longer budget now: {counted(len(longer) - N_SHOWN, 'more run')} (--dry-run lists all)")
-    for record in plan.unnamed[:N_SHOWN]:
-        typer.echo(f"no longer in the file: {record.directory}")
-    more = len(plan.unnamed) - N_SHOWN
-    if more > 0:
-        typer.echo(f"no longer in the file: {counted(more, 'more run')} (--dry-run lists all)")
+        typer.echo(f"{what}: {counted(more, 'more run')} (--dry-run lists all)")
 
 
 def print_plan(
